@@ -4,3 +4,8 @@
 //! holds them to it, and `src/README.md` is the map.
 
 pub mod error;
+pub mod clock;
+pub mod ids;
+pub mod secrets;
+pub mod config;
+pub mod db;

@@ -9,3 +9,4 @@ pub mod ids;
 pub mod secrets;
 pub mod config;
 pub mod db;
+pub mod http;

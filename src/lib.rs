@@ -10,3 +10,6 @@ pub mod secrets;
 pub mod config;
 pub mod db;
 pub mod http;
+pub mod jobs;
+pub mod app;
+pub mod access;

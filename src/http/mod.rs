@@ -9,6 +9,7 @@ mod limits;
 mod openapi;
 mod page;
 mod render;
+mod tags;
 
 pub use address::{ClientAddress, client_address};
 pub use body::{Body, Created, NoContent, RequestBytes, read_limited};
@@ -18,3 +19,4 @@ pub use limits::{Limiter, Limits};
 pub use openapi::complete as complete_openapi;
 pub use page::{Listing, Paging};
 pub use render::{ErrorBody, from_poem, respond};
+pub use tags::Tag;

@@ -13,3 +13,4 @@ pub mod http;
 pub mod jobs;
 pub mod app;
 pub mod access;
+pub mod workspaces;

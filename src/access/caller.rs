@@ -69,6 +69,14 @@ pub struct Person {
     pub address: ClientAddress,
 }
 
+/// Somebody known by cookie or token, whatever the workspace.
+pub struct Known {
+    pub user_id: String,
+    /// The one workspace that a token reaches; a person reaches all of theirs.
+    pub only_workspace: Option<String>,
+    pub via: Via,
+}
+
 macro_rules! at_least {
     ($($(#[$doc:meta])* $name:ident $role:ident),* $(,)?) => {$(
         $(#[$doc])*
@@ -190,6 +198,42 @@ impl<'a> ApiExtractor<'a> for Person {
         app.limits.api.check(&session.user_id)?;
         touch_session(app, &session, None);
         Ok(Person { user_id: session.user_id, session_id: session.id, address: address(request)? })
+    }
+}
+
+impl<'a> ApiExtractor<'a> for Known {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        register_schemes(registry);
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        SCHEMES.to_vec()
+    }
+
+    async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        let app = app(request)?;
+        let known = match bearer(request)? {
+            Some(token) => {
+                let token = find_token(app, token)?;
+                Known { user_id: token.user_id, only_workspace: Some(token.workspace_id), via: Via::Token { id: token.id } }
+            }
+            None => {
+                let session = find_session(request, app)?.ok_or_else(not_signed_in)?;
+                refuse_foreign_write(request, app)?;
+                touch_session(app, &session, None);
+                Known { user_id: session.user_id, only_workspace: None, via: Via::Session { id: session.id } }
+            }
+        };
+        app.limits.api.check(match &known.via {
+            Via::Session { .. } => &known.user_id,
+            Via::Token { id } => id,
+        })?;
+        Ok(known)
     }
 }
 

@@ -3,6 +3,7 @@
 //! | type | who |
 //! |---|---|
 //! | [`Anyone`] | everyone, without credentials |
+//! | [`Known`] | somebody signed in or with a token, whatever the workspace |
 //! | [`Person`] | somebody signed in with a session cookie; no token |
 //! | [`Caller`] roles: [`Viewer`], [`Member`], [`Editor`], [`Owner`] | at least a guest, member, admin, owner of the workspace in the address |
 //!
@@ -16,7 +17,7 @@ pub mod model;
 pub mod store;
 
 pub use api::{AccountApi, AuthApi, NewToken, TokensApi, new_token, with_cookie};
-pub use caller::{Anyone, Caller, Editor, Member, Owner, Person, Via, Viewer};
+pub use caller::{Anyone, Caller, Editor, Known, Member, Owner, Person, Via, Viewer};
 pub use cookie::{COOKIE, clear_cookie, new_session, session_cookie};
 pub use credentials::{check_password_rules, new_link, sign_in_user};
 pub use model::{Role, Session, Token, User};

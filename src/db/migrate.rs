@@ -29,6 +29,7 @@ macro_rules! migrations {
 /// All of them, oldest first. The file's name is its number and what it brings.
 pub const MIGRATIONS: &[Migration] = migrations![
     1 "0001_people",
+    2 "0002_assistants",
 ];
 
 /// What `apply` would do to a database.

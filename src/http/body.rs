@@ -5,7 +5,7 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
     payload::{Json, Payload},
     registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry},
-    types::{ToJSON, Type},
+    types::{MaybeUndefined, ToJSON, Type},
 };
 use serde::de::DeserializeOwned;
 
@@ -40,9 +40,6 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
         Ok(Body(parse(&bytes)?))
     }
 }
-
-/// The body as it came, for handlers that look at it themselves.
-pub struct RequestBytes(pub Vec<u8>);
 
 fn expect_json(request: &Request) -> Result<()> {
     let content_type = request.content_type().unwrap_or_default();
@@ -143,4 +140,13 @@ impl ApiResponse for NoContent {
     }
 
     fn register(_: &mut Registry) {}
+}
+
+/// One field of a PATCH: `null` clears it, a value sets it, left out it stays.
+pub fn patch<T>(field: &mut Option<T>, change: MaybeUndefined<T>) {
+    match change {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => *field = None,
+        MaybeUndefined::Value(value) => *field = Some(value),
+    }
 }

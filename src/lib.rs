@@ -14,3 +14,5 @@ pub mod jobs;
 pub mod app;
 pub mod access;
 pub mod workspaces;
+pub mod server;
+pub mod cli;

@@ -51,6 +51,15 @@ impl Db {
         self.0.writer.write(change).await
     }
 
+    /// The same for code that is not async: the start of the server, the command line. Never on an async worker.
+    pub fn write_now<T, F>(&self, change: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        self.0.writer.write_now(change)
+    }
+
     /// Reads on the calling thread: for statements that an index answers. What scans goes through `read_slowly`.
     pub fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.0.readers.with(query)

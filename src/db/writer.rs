@@ -60,21 +60,50 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
+        self.enqueue(change)?.await.map_err(|_| Error::internal("the writer thread has stopped"))?
+    }
+
+    /// The same for a caller that is not async. It must not be called on an async worker.
+    pub(super) fn write_now<T, F>(&self, change: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+        self.send(Work::Change(Self::change(change, move |answer| {
+            let _ = sender.send(answer);
+        })))?;
+        receiver.recv().map_err(|_| Error::internal("the writer thread has stopped"))?
+    }
+
+    fn enqueue<T, F>(&self, change: F) -> Result<oneshot::Receiver<Result<T>>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel::<Result<T>>();
-        let work: Change = Box::new(move |connection| {
+        self.send(Work::Change(Self::change(change, move |answer| {
+            // Nobody listens where the caller has gone away; the change stands all the same.
+            let _ = sender.send(answer);
+        })))?;
+        Ok(receiver)
+    }
+
+    fn change<T, F>(change: F, tell: impl FnOnce(Result<T>) + Send + 'static) -> Change
+    where
+        T: Send + 'static,
+        F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        Box::new(move |connection| {
             let outcome = connection.map_err(Failure::into_error).and_then(|connection| in_savepoint(connection, change));
             Box::new(move |commit| {
-                let answer = match (outcome, commit) {
+                tell(match (outcome, commit) {
                     (Err(error), _) => Err(error),
                     (Ok(value), Ok(())) => Ok(value),
                     (Ok(_), Err(failure)) => Err(failure.into_error()),
-                };
-                // Nobody listens where the caller has gone away; the change stands all the same.
-                let _ = sender.send(answer);
+                });
             })
-        });
-        self.send(Work::Change(work))?;
-        receiver.await.map_err(|_| Error::internal("the writer thread has stopped"))?
+        })
     }
 
     pub(super) async fn checkpoint(&self) -> Result<()> {

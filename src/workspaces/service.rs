@@ -108,3 +108,11 @@ pub async fn add_user(app: &App, new: NewUser, workspace: &str, role: Role) -> R
         })
         .await
 }
+
+/// Removes a user, unless they are the last owner of a workspace.
+pub fn delete_user(tx: &Tx<'_>, user_id: &str) -> Result<()> {
+    if let Some(name) = store::find_workspace_with_last_owner(tx, user_id)? {
+        return Err(Error::conflict(format!("They are the last owner of the workspace `{name}`. Make somebody else an owner first.")));
+    }
+    people::delete_user(tx, user_id)
+}

@@ -106,3 +106,16 @@ pub fn find_models(connection: &Connection, id: &str) -> Result<(Option<String>,
         .optional()?;
     Ok(found.map_or((None, Vec::new()), |(default, allowed)| (default, serde_json::from_str(&allowed).unwrap_or_default())))
 }
+
+/// The name of a workspace that this user alone owns.
+pub fn find_workspace_with_last_owner(connection: &Connection, user_id: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached(
+            "select w.name from members m join workspaces w on w.id = m.workspace_id
+             where m.user_id = ?1 and m.role = 'owner'
+               and not exists (select 1 from members o where o.workspace_id = m.workspace_id and o.role = 'owner' and o.user_id <> ?1)
+             limit 1",
+        )?
+        .query_row([user_id], |row| row.get(0))
+        .optional()?)
+}

@@ -4,3 +4,5 @@
 //! holds them to it, and `src/README.md` is the map.
 
 pub mod error;
+
+pub mod llm;

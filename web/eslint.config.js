@@ -33,7 +33,7 @@ const html = ["innerHTML", "outerHTML", "insertAdjacentHTML", "srcdoc"].map((pro
 }));
 
 export default ts.config(
-  { ignores: ["**/node_modules/", "**/dist/", "api/src/schema.ts", "e2e/screenshots/"] },
+  { ignores: ["**/node_modules/", "**/dist/", ".build/", "api/src/schema.ts", "e2e/screenshots/"] },
   js.configs.recommended,
   ...ts.configs.recommended,
   ...svelte.configs.recommended,

@@ -1,4 +1,4 @@
-// Builds every page and script that the executable carries, into one folder: $ILLUMICHAT_WEB_OUT, else web/dist.
+// Builds every page and script that the executable carries, into one folder: $ILLUMICHAT_WEB_OUT, else web/.build.
 // The dashboard's build empties nothing and the widget's neither: this file does, once, before both.
 // Afterwards each compressible file gets a `.br` and a `.gz` beside it, so that the server never compresses.
 import { spawnSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 const web = resolve(fileURLToPath(import.meta.url), "../..");
-const out = resolve(process.env.ILLUMICHAT_WEB_OUT ?? join(web, "dist"));
+const out = resolve(process.env.ILLUMICHAT_WEB_OUT ?? join(web, ".build"));
 const compressible = new Set([".html", ".js", ".css", ".json", ".svg", ".map", ".txt", ".webmanifest"]);
 
 rmSync(out, { recursive: true, force: true });

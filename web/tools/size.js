@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const web = resolve(fileURLToPath(import.meta.url), "../..");
-const out = resolve(process.env.ILLUMICHAT_WEB_OUT ?? join(web, "dist"));
+const out = resolve(process.env.ILLUMICHAT_WEB_OUT ?? join(web, ".build"));
 const budgets = JSON.parse(readFileSync(join(web, "tools/budgets.json"), "utf8"));
 if (!existsSync(out)) {
   console.error(`There is no build at ${out}: run \`npm run build\` first.`);

@@ -1,3 +1,8 @@
 //! Puts what the executable carries into the build's own folder: the embedding model and the web assets.
 
-fn main() {}
+#[path = "web/build.rs"]
+mod web;
+
+fn main() {
+    web::build();
+}

@@ -1,0 +1,285 @@
+//! Where a model is reached: the kind of provider, its address, its key, and how long to wait for it.
+
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::Failure;
+
+/// One provider, ready to be asked.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The provider's name in the settings, the `provider` of `provider/model`.
+    pub name: String,
+    pub kind: Kind,
+    /// What the format's paths are appended to, with its version if it has one: `https://api.openai.com/v1`.
+    pub base_url: String,
+    pub api_key: Option<ApiKey>,
+    pub timeouts: Timeouts,
+}
+
+impl Endpoint {
+    /// An endpoint at the kind's own address, or at `base_url`, with the usual timeouts.
+    pub fn new(kind: Kind, base_url: Option<&str>, api_key: Option<ApiKey>) -> Self {
+        let base_url = base_url.or(kind.default_base_url()).unwrap_or_default().to_owned();
+        Endpoint { name: kind.name().to_owned(), kind, base_url, api_key, timeouts: Timeouts::default() }
+    }
+
+    /// The address of one of the format's paths (`chat/completions`). Someone who pastes the whole address of an
+    /// operation means its base.
+    pub(super) fn url(&self, path: &str) -> Result<Url, Failure> {
+        let base = self.base_url.trim().trim_end_matches('/');
+        let base = base.strip_suffix("/chat/completions").or_else(|| base.strip_suffix("/messages")).unwrap_or(base);
+        let mut url = Url::parse(base).map_err(|_| Failure::Misconfigured("base address is not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err(Failure::Misconfigured("base address must begin with http:// or https://"));
+        }
+        // Anthropic's own programs take the address without the version.
+        let version = if self.kind == Kind::Anthropic && url.path() == "/" { "v1/" } else { "" };
+        let path = format!("{}/{version}{path}", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+        Ok(url)
+    }
+
+    pub(super) fn key(&self) -> Option<&str> {
+        self.api_key.as_ref().map(ApiKey::expose)
+    }
+}
+
+/// How long to wait. The time for making the connection is the HTTP client's own, and counts into `first_byte` too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From sending the request to the first byte of the answer's body.
+    pub first_byte: Duration,
+    /// Between two reads of the body. A provider's keep-alive comments count as signs of life.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { first_byte: Duration::from_secs(20), idle: Duration::from_secs(30) }
+    }
+}
+
+/// A provider's secret: wiped from memory with its last owner, and shown by nothing but `expose`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey(Arc<Zeroizing<String>>);
+
+impl ApiKey {
+    /// The key without the white space that comes along with pasting; `None` where nothing is left.
+    pub fn new(key: &str) -> Option<Self> {
+        let key = key.trim();
+        (!key.is_empty()).then(|| ApiKey(Arc::new(Zeroizing::new(key.to_owned()))))
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The last four characters, to recognise a key by; nothing of one that is too short to give them away.
+    pub fn last_four(&self) -> &str {
+        let key = self.expose();
+        match key.char_indices().rev().nth(3) {
+            Some((start, _)) if key.chars().count() >= 12 => &key[start..],
+            _ => "",
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(****)")
+    }
+}
+
+/// What a provider is, and so which wire format it speaks and where it is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Openai,
+    Anthropic,
+    Xai,
+    Gemini,
+    Mistral,
+    Groq,
+    Deepseek,
+    Openrouter,
+    Ollama,
+    /// Any other address that speaks OpenAI's chat completions.
+    OpenaiCompatible,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 10] = [
+        Kind::Openai,
+        Kind::Anthropic,
+        Kind::Xai,
+        Kind::Gemini,
+        Kind::Mistral,
+        Kind::Groq,
+        Kind::Deepseek,
+        Kind::Openrouter,
+        Kind::Ollama,
+        Kind::OpenaiCompatible,
+    ];
+
+    /// As the settings and the API write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Openai => "openai",
+            Kind::Anthropic => "anthropic",
+            Kind::Xai => "xai",
+            Kind::Gemini => "gemini",
+            Kind::Mistral => "mistral",
+            Kind::Groq => "groq",
+            Kind::Deepseek => "deepseek",
+            Kind::Openrouter => "openrouter",
+            Kind::Ollama => "ollama",
+            Kind::OpenaiCompatible => "openai-compatible",
+        }
+    }
+
+    /// Where it is found unless the settings say otherwise. Gemini is asked at its OpenAI-compatible address.
+    pub const fn default_base_url(self) -> Option<&'static str> {
+        Some(match self {
+            Kind::Openai => "https://api.openai.com/v1",
+            Kind::Anthropic => "https://api.anthropic.com/v1",
+            Kind::Xai => "https://api.x.ai/v1",
+            Kind::Gemini => "https://generativelanguage.googleapis.com/v1beta/openai",
+            Kind::Mistral => "https://api.mistral.ai/v1",
+            Kind::Groq => "https://api.groq.com/openai/v1",
+            Kind::Deepseek => "https://api.deepseek.com/v1",
+            Kind::Openrouter => "https://openrouter.ai/api/v1",
+            Kind::Ollama => "http://127.0.0.1:11434/v1",
+            Kind::OpenaiCompatible => return None,
+        })
+    }
+
+    /// Whether it answers nobody without a key. Someone who names another base address decides for himself.
+    pub const fn needs_key(self) -> bool {
+        !matches!(self, Kind::Ollama | Kind::OpenaiCompatible)
+    }
+
+    /// The start of the names of its environment variables: `OPENAI` for `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
+    pub const fn env_prefix(self) -> &'static str {
+        match self {
+            Kind::Openai => "OPENAI",
+            Kind::Anthropic => "ANTHROPIC",
+            Kind::Xai => "XAI",
+            Kind::Gemini => "GEMINI",
+            Kind::Mistral => "MISTRAL",
+            Kind::Groq => "GROQ",
+            Kind::Deepseek => "DEEPSEEK",
+            Kind::Openrouter => "OPENROUTER",
+            Kind::Ollama => "OLLAMA",
+            Kind::OpenaiCompatible => "OPENAI_COMPATIBLE",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or(())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The base address behind `OLLAMA_HOST`, which people write as `host`, `host:port`, `:port` or a whole URL. The
+/// address that Ollama listens on everywhere (`0.0.0.0`) is reached at loopback.
+pub fn ollama_base_url(host: &str) -> String {
+    let host = host.trim().trim_end_matches('/');
+    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => (name, port),
+        _ if scheme == "https" => (authority, "443"),
+        _ if host.contains("://") => (authority, "80"),
+        _ => (authority, "11434"),
+    };
+    let name = match name {
+        "" | "0.0.0.0" | "[::]" => "127.0.0.1",
+        name => name,
+    };
+    let path = if path.is_empty() { "v1" } else { path };
+    format!("{scheme}://{name}:{port}/{path}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(kind: Kind, base_url: &str, path: &str) -> Result<String, Failure> {
+        Endpoint::new(kind, Some(base_url), None).url(path).map(String::from)
+    }
+
+    #[test]
+    fn appends_the_path_to_the_base() {
+        let cases = [
+            ("https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions"),
+            (" http://127.0.0.1:8080/v1/ ", "http://127.0.0.1:8080/v1/chat/completions"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080/chat/completions"),
+            ("https://x.example/v1/chat/completions", "https://x.example/v1/chat/completions"),
+            ("https://x.example/v1?api-version=1", "https://x.example/v1/chat/completions?api-version=1"),
+        ];
+        for (base, expected) in cases {
+            assert_eq!(url(Kind::Openai, base, "chat/completions").as_deref(), Ok(expected));
+        }
+        for base in
+            ["https://api.anthropic.com", "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"]
+        {
+            assert_eq!(url(Kind::Anthropic, base, "messages").as_deref(), Ok("https://api.anthropic.com/v1/messages"));
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_base() {
+        for base in ["", "api.openai.com/v1", "file:///etc/passwd", "localhost:11434"] {
+            assert!(matches!(url(Kind::Openai, base, "models"), Err(Failure::Misconfigured(_))), "{base}");
+        }
+    }
+
+    #[test]
+    fn reads_ollama_host_as_ollama_does() {
+        let cases = [
+            ("", "http://127.0.0.1:11434/v1"),
+            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+            ("0.0.0.0:8000", "http://127.0.0.1:8000/v1"),
+            (":8000", "http://127.0.0.1:8000/v1"),
+            ("gpu.lan", "http://gpu.lan:11434/v1"),
+            ("http://gpu.lan:11434/", "http://gpu.lan:11434/v1"),
+            ("https://gpu.example", "https://gpu.example:443/v1"),
+            ("http://gpu.example/ollama/v1", "http://gpu.example:80/ollama/v1"),
+            ("[::1]:11434", "http://[::1]:11434/v1"),
+        ];
+        for (host, expected) in cases {
+            assert_eq!(ollama_base_url(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_key_shows_nothing_of_itself() {
+        let key = ApiKey::new(" sk-abcdefghijkl1234\n").unwrap();
+        assert_eq!(format!("{key:?}"), "ApiKey(****)");
+        assert_eq!(key.expose(), "sk-abcdefghijkl1234");
+        assert_eq!(key.last_four(), "1234");
+        assert_eq!(ApiKey::new("short").unwrap().last_four(), "");
+        assert_eq!(ApiKey::new("  "), None);
+        let endpoint = Endpoint::new(Kind::Openai, None, Some(key));
+        assert!(!format!("{endpoint:?}").contains("abcdef"));
+    }
+
+    #[test]
+    fn kinds_have_names() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.name().parse(), Ok(kind));
+        }
+        assert!("nobody".parse::<Kind>().is_err());
+    }
+}

@@ -1,0 +1,97 @@
+/** An answer as it grows: the fold of its events, the same for the dashboard, the widget and the tests. */
+import type { ChatEvent, Citation, Usage } from "./stream.ts";
+import type { Source } from "./types.ts";
+
+export interface Answer {
+  chatId: string | null;
+  messageId: string | null;
+  model: string | null;
+  text: string;
+  sources: Source[];
+  citations: Citation[];
+  /** Names of the tools that were called, in order. */
+  tools: string[];
+  status: "waiting" | "streaming" | "done" | "cut" | "failed";
+  answered: boolean | null;
+  usage: Usage | null;
+  error: string | null;
+  code: string | null;
+}
+
+export function emptyAnswer(): Answer {
+  return {
+    chatId: null,
+    messageId: null,
+    model: null,
+    text: "",
+    sources: [],
+    citations: [],
+    tools: [],
+    status: "waiting",
+    answered: null,
+    usage: null,
+    error: null,
+    code: null,
+  };
+}
+
+/** The answer after one more event. A new object each time, so that a view can compare by identity. */
+export function foldAnswer(answer: Answer, event: ChatEvent): Answer {
+  switch (event.type) {
+    case "start":
+      return { ...answer, chatId: event.chatId, messageId: event.messageId, model: event.model };
+    case "sources": {
+      const seen = new Set(event.sources.map((source) => source.index));
+      const sources = [...answer.sources.filter((source) => !seen.has(source.index)), ...event.sources];
+      return { ...answer, sources: sources.sort((a, b) => a.index - b.index) };
+    }
+    case "text-delta":
+      return { ...answer, text: answer.text + event.textDelta, status: "streaming" };
+    case "tool-call":
+      return { ...answer, tools: [...answer.tools, event.toolName] };
+    case "citations":
+      return { ...answer, citations: [...answer.citations, ...event.citations] };
+    case "finish":
+      return {
+        ...answer,
+        chatId: event.chatId ?? answer.chatId,
+        messageId: event.messageId ?? answer.messageId,
+        status: event.finishReason === "error" ? "failed" : event.finishReason === "length" ? "cut" : "done",
+        answered: event.answered ?? null,
+        usage: event.usage ?? null,
+        error: event.error ?? null,
+        code: event.code ?? null,
+      };
+    default:
+      return answer;
+  }
+}
+
+/**
+ * The text with a `[n]` after each range that source `n` supports, as the Markdown renderer shows citations.
+ * Where the text has that mark already, none is added. Offsets count Unicode code points.
+ */
+export function withCitations(text: string, citations: Citation[]): string {
+  if (!citations.length) return text;
+  const points = Array.from(text);
+  const marks = new Map<number, Set<number>>();
+  for (const { index, end } of citations) {
+    if (!Number.isInteger(end) || end < 0) continue;
+    const at = Math.min(end, points.length);
+    const here = marks.get(at) ?? new Set<number>();
+    marks.set(at, here.add(index));
+  }
+  let out = "";
+  for (let at = 0; at <= points.length; at += 1) {
+    const here = marks.get(at);
+    if (here) {
+      const already = points.slice(at, at + 24).join("").match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "";
+      const before = out.match(/(?:\[\d+\])+$/)?.[0] ?? "";
+      for (const index of [...here].sort((a, b) => a - b)) {
+        if (!already.includes(`[${index}]`) && !before.includes(`[${index}]`)) out += `[${index}]`;
+      }
+    }
+    out += points[at] ?? "";
+  }
+  return out;
+}

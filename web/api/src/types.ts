@@ -1,0 +1,23 @@
+/** The API's nouns under short names. The only file that knows how the generated schema calls them. */
+import type { components } from "./schema.ts";
+
+type Schemas = components["schemas"];
+export type Assistant = Schemas["Assistant"];
+export type AssistantInput = Schemas["AssistantInput"];
+export type Chunk = Schemas["Chunk"];
+export type ConnectedProject = Schemas["ConnectedProject"];
+export type Conversation = Schemas["Conversation"];
+export type Document = Schemas["Document"];
+export type Message = Schemas["Message"];
+export type Model = Schemas["Model"];
+export type Problem = Schemas["Problem"];
+export type Project = Schemas["Project"];
+export type SearchMode = Schemas["SearchMode"];
+export type SearchResult = Schemas["SearchResult"];
+export type Session = Schemas["Session"];
+export type Source = Schemas["Source"];
+export type Token = Schemas["Token"];
+export type Uploaded = Schemas["Uploaded"];
+export type User = Schemas["User"];
+export type Visibility = Schemas["Visibility"];
+export type Workspace = Schemas["Workspace"];

@@ -235,20 +235,22 @@ fn unsent(error: &reqwest::Error) -> Failure {
     }
     let mut cause = error.source();
     while let Some(error) = cause {
-        let text = error.to_string();
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            match error.kind() {
-                io::ErrorKind::ConnectionRefused => return Failure::Unreachable(Unreachable::Refused),
-                io::ErrorKind::TimedOut => return Failure::Unreachable(Unreachable::TimedOut),
-                // How rustls reports what it does not like.
-                io::ErrorKind::InvalidData => return Failure::Unreachable(Unreachable::Tls),
-                _ => {}
-            }
+        let io = error.downcast_ref::<io::Error>();
+        match io.map(io::Error::kind) {
+            Some(io::ErrorKind::ConnectionRefused) => return Failure::Unreachable(Unreachable::Refused),
+            Some(io::ErrorKind::TimedOut) => return Failure::Unreachable(Unreachable::TimedOut),
+            // How rustls reports what it does not like.
+            Some(io::ErrorKind::InvalidData) => return Failure::Unreachable(Unreachable::Tls),
+            _ => {}
         }
-        if text.contains("dns error") {
+        if error.to_string().contains("dns error") {
             return Failure::Unreachable(Unreachable::UnknownHost);
         }
-        cause = error.source();
+        // An error inside an `io::Error` is not its source: that would be the inner one's source.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     Failure::Unreachable(Unreachable::Other)
 }

@@ -1,0 +1,4 @@
+//! The product, tried from outside.
+
+mod llm;
+mod support;

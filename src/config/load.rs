@@ -44,7 +44,8 @@ pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Loaded> {
             return Err(Error::bad_request(format!("There is no configuration file at {}. Check `--config`.", path.display())));
         }
         Some(path) => figment.merge(Toml::file_exact(path)),
-        None => figment.merge(Toml::file_exact("illumichat.toml")),
+        None if Path::new("illumichat.toml").is_file() => figment.merge(Toml::file_exact("illumichat.toml")),
+        None => figment,
     };
     let known = known_keys();
     let warnings = std::env::vars()

@@ -56,6 +56,13 @@ impl Server {
         Ok(Server { address, stop, accepting, workers })
     }
 
+    /// Ends everything at once, as a crash would; for tests.
+    pub fn abandon(self) {
+        self.stop.cancel();
+        self.accepting.abort();
+        self.workers.abort();
+    }
+
     /// Stops accepting, lets answers finish, stops the workers between jobs, and closes the database cleanly.
     pub async fn stop(self, app: &App) {
         self.stop.cancel();

@@ -1,3 +1,6 @@
 //! What the tests stand on.
 
+pub mod app;
 pub mod llm_server;
+
+pub use app::{Client, TestApp, spawn_app};

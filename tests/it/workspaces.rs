@@ -1,0 +1,61 @@
+//! `/api/workspaces`, and what holds for every address.
+
+use illumichat::access::Role;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::spawn_app;
+
+#[tokio::test]
+async fn list_workspaces_pages_and_refuses_what_is_out_of_range() {
+    let app = spawn_app().await;
+    app.nobody().get("/api/workspaces").await.expect_error(401, "unauthorized:api");
+    let owner = app.owner().await;
+    let list = owner.get("/api/workspaces").await.expect(200);
+    assert_eq!((&list["total"], &list["limit"], &list["offset"]), (&json!(1), &json!(25), &json!(0)));
+    assert_eq!(list["data"][0]["role"], "owner");
+    for wrong in ["limit=0", "limit=101", "offset=-1", "limit=ten"] {
+        let error = owner.get(&format!("/api/workspaces?{wrong}")).await.expect_error(400, "bad_request:api");
+        assert!(error["details"].as_object().unwrap().contains_key(wrong.split('=').next().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn update_workspace_takes_an_admin_and_names_what_is_wrong() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let member = app.colleague(&owner, Role::Member).await;
+    member.patch(&owner.path(""), json!({"name": "Mine"})).await.expect_error(403, "forbidden:api");
+    app.owner().await.patch(&owner.path(""), json!({"name": "Mine"})).await.expect_error(404, "not_found:api");
+    let error = owner.patch(&owner.path(""), json!({"settings": {"timeZone": "Mars/Olympus"}})).await.expect_error(400, "bad_request:api");
+    assert!(error["details"]["settings.timeZone"].is_string());
+    let changed = owner.patch(&owner.path(""), json!({"name": "Acme", "description": "Tools", "unknown": 1})).await.expect(200);
+    assert_eq!((&changed["name"], &changed["description"]), (&json!("Acme"), &json!("Tools")));
+    assert_eq!(owner.patch(&owner.path(""), json!({"description": null})).await.expect(200)["description"], json!(null));
+}
+
+#[tokio::test]
+async fn every_error_comes_in_the_products_body() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    owner.get("/api/nothing").await.expect_error(404, "not_found:api");
+    owner.delete("/api/workspaces").await.expect_error(405, "method_not_allowed:api");
+    let send = async |content_type: &'static str, body: &'static str| {
+        owner.send(owner.request(Method::PATCH, &owner.path("")).header("content-type", content_type).body(body)).await
+    };
+    send("application/json", "{\"name\": ").await.expect_error(400, "bad_request:api");
+    send("application/json", "").await.expect_error(400, "bad_request:api");
+    send("text/plain", "{}").await.expect_error(415, "unsupported_media_type:api");
+    let error = send("application/json", "{\"name\": 7}").await.expect_error(400, "bad_request:api");
+    assert!(error["details"]["name"].is_string(), "{error}");
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(2 << 20));
+    owner.send(owner.request(Method::PATCH, &owner.path("")).header("content-type", "application/json").body(large)).await.expect_error(413, "too_large:api");
+}
+
+#[tokio::test]
+async fn the_api_has_no_cors_headers() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let reply = owner.send(owner.request(Method::GET, "/api/workspaces").header("origin", "https://shop.example")).await;
+    assert_eq!(reply.header("access-control-allow-origin"), "");
+}

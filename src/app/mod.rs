@@ -15,6 +15,7 @@ use crate::{
     http,
     ids::Ids,
     jobs::Queue,
+    llm,
     secrets::SealKey,
 };
 
@@ -29,6 +30,7 @@ pub struct App {
     pub jobs: Queue,
     pub limits: Arc<http::Limits>,
     pub client: http::Client,
+    pub models: llm::Registry,
 }
 
 impl App {
@@ -44,7 +46,8 @@ impl App {
         let jobs = Queue::new(db.clone(), clock.clone());
         let limits = Arc::new(http::Limits::new(&config.limits));
         let client = http::Client::new(&config)?;
-        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, limits, client })
+        let models = llm::Registry::new(&config);
+        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, limits, client, models })
     }
 
     pub fn now(&self) -> Timestamp {

@@ -14,6 +14,7 @@
 //! have taken as many lines as reading the format.
 
 pub mod catalog;
+pub mod registry;
 pub mod tokens;
 
 mod anthropic;
@@ -28,6 +29,7 @@ mod tool_calls;
 pub use endpoint::{Endpoint, Kind, Timeouts, ollama_base_url};
 pub use failure::{Failure, Unreachable, Wait};
 pub use models::{ListedModel, list_models};
+pub use registry::{Answerer, ModelStatus, Registry};
 
 use futures_util::Stream;
 use serde_json::Value;

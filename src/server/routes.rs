@@ -12,15 +12,16 @@ use super::health;
 use crate::{
     access::{AccountApi, AuthApi, TokensApi},
     app::App,
+    assistants::{AssistantsApi, ModelsApi},
     error::{Error, Result},
     http::{Front, complete_openapi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

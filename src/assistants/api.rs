@@ -1,0 +1,287 @@
+//! The operations on assistants, and the list of models.
+
+use poem::web::Data;
+use poem_openapi::{
+    Object, OpenApi,
+    param::{Header, Path, Query},
+    payload::{Json, Response},
+    types::MaybeUndefined,
+};
+use serde::Deserialize;
+
+use super::{
+    merge::Merge,
+    model::{AnswerMode, Assistant, Visibility},
+    service,
+    settings::{Handoff, Retrieval, Widget},
+    store,
+};
+use crate::{
+    access::{Editor, Viewer},
+    app::App,
+    db::Tx,
+    error::{Error, Result},
+    http::{Body, Listing, NoContent, Paging, Tag, patch},
+    ids::prefix,
+    workspaces,
+};
+
+pub struct AssistantsApi;
+pub struct ModelsApi;
+
+/// The fields that can be written; in a PATCH, what is left out stays as it is.
+#[derive(Object, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+#[derive(Default)]
+pub struct AssistantFields {
+    /// Required when an assistant is made.
+    name: Option<String>,
+    description: MaybeUndefined<String>,
+    instructions: Option<String>,
+    /// `provider/model`, or a name that a provider lists; null follows the workspace's default.
+    model: MaybeUndefined<String>,
+    visibility: Option<Visibility>,
+    temperature: Option<f64>,
+    max_tokens: Option<i64>,
+    welcome_message: MaybeUndefined<String>,
+    fallback_message: MaybeUndefined<String>,
+    avatar_url: MaybeUndefined<String>,
+    widget_enabled: Option<bool>,
+    web_search_enabled: Option<bool>,
+    answer_mode: MaybeUndefined<AnswerMode>,
+    suggested_questions: Option<Vec<String>>,
+    widget: Option<Merge<Widget>>,
+    handoff: Option<Merge<Handoff>>,
+    retrieval: Option<Merge<Retrieval>>,
+}
+
+impl AssistantFields {
+    /// Lays the fields over an assistant, and says whether the model was named.
+    fn over(self, assistant: &mut Assistant) -> Result<bool> {
+        set(&mut assistant.name, self.name);
+        patch(&mut assistant.description, self.description);
+        set(&mut assistant.instructions, self.instructions);
+        let named = matches!(self.model, MaybeUndefined::Value(_));
+        match self.model {
+            MaybeUndefined::Undefined => {}
+            MaybeUndefined::Null => assistant.model_inherited = true,
+            MaybeUndefined::Value(model) => (assistant.model, assistant.model_inherited) = (model, false),
+        }
+        set(&mut assistant.visibility, self.visibility);
+        set(&mut assistant.temperature, self.temperature);
+        set(&mut assistant.max_tokens, self.max_tokens);
+        patch(&mut assistant.welcome_message, self.welcome_message);
+        patch(&mut assistant.fallback_message, self.fallback_message);
+        patch(&mut assistant.avatar_url, self.avatar_url);
+        set(&mut assistant.widget_enabled, self.widget_enabled);
+        set(&mut assistant.web_search_enabled, self.web_search_enabled);
+        patch(&mut assistant.answer_mode, self.answer_mode);
+        set(&mut assistant.suggested_questions, self.suggested_questions);
+        if let Some(widget) = self.widget {
+            assistant.widget = widget.over("widget", &assistant.widget)?;
+        }
+        if let Some(handoff) = self.handoff {
+            assistant.handoff = handoff.over("handoff", &assistant.handoff)?;
+        }
+        if let Some(retrieval) = self.retrieval {
+            assistant.retrieval = retrieval.over("retrieval", &assistant.retrieval)?;
+        }
+        assistant.check()?;
+        Ok(named)
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+type Versioned = Response<Json<Assistant>>;
+
+fn versioned(assistant: Assistant) -> Versioned {
+    let etag = assistant.etag();
+    Response::new(Json(assistant)).header("etag", etag)
+}
+
+#[OpenApi(prefix_path = "/api/workspaces/:ws/assistants", tag = "Tag::Assistants")]
+impl AssistantsApi {
+    /// The assistants that the caller may use
+    #[oai(path = "/", method = "get", operation_id = "list_assistants")]
+    async fn list_assistants(&self, app: Data<&App>, who: Viewer, q: Query<Option<String>>, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Assistant>> {
+        let paging = Paging::new(limit.0, offset.0, who.flat)?;
+        app.models.ready(&app.client).await;
+        app.db.read(|connection| {
+            let (data, total) = store::list_assistants(connection, &who, q.0.as_deref(), paging.limit, paging.offset)?;
+            let data = data.into_iter().map(|assistant| service::present(&app, connection, &who.workspace_id, assistant)).collect::<Result<_>>()?;
+            Ok(Listing { data, total, paging, flat: who.flat })
+        })
+    }
+
+    /// Make an assistant
+    #[oai(path = "/", method = "post", operation_id = "create_assistant")]
+    async fn create_assistant(&self, app: Data<&App>, who: Editor, body: Body<AssistantFields>) -> Result<AssistantCreated> {
+        let name = body.0.name.clone().ok_or_else(|| Error::invalid("name", "is required"))?;
+        let mut assistant = new_assistant(&app, &who.user_id, name);
+        let named = body.0.over(&mut assistant)?;
+        app.models.ready(&app.client).await;
+        let write = app.db.clone();
+        let (app, workspace_id) = (app.0.clone(), who.workspace_id.clone());
+        let assistant = write.write(move |tx| save(&app, tx, &workspace_id, &assistant, named)).await?;
+        let etag = assistant.etag();
+        Ok(AssistantCreated::Created(Json(assistant), etag))
+    }
+
+    /// One assistant
+    #[oai(path = "/:id", method = "get", operation_id = "get_assistant")]
+    async fn get_assistant(&self, app: Data<&App>, who: Viewer, id: Path<String>) -> Result<Versioned> {
+        app.models.ready(&app.client).await;
+        Ok(versioned(app.db.read(|connection| service::get_usable(&app, connection, &who, &id))?))
+    }
+
+    /// Change an assistant; with `If-Match`, only if nobody else has since
+    #[oai(path = "/:id", method = "patch", operation_id = "update_assistant")]
+    async fn update_assistant(
+        &self,
+        app: Data<&App>,
+        who: Editor,
+        id: Path<String>,
+        #[oai(name = "If-Match")] if_match: Header<Option<String>>,
+        body: Body<AssistantFields>,
+    ) -> Result<Versioned> {
+        app.models.ready(&app.client).await;
+        let (app, who) = (app.0.clone(), who.0);
+        let write = app.db.clone();
+        let assistant = write
+            .write(move |tx| {
+                let mut assistant = service::get_usable(&app, tx, &who, &id)?;
+                if if_match.0.is_some_and(|tags| !names(&tags, &assistant.etag())) {
+                    return Err(Error::conflict("Somebody else has changed this assistant since you read it. Read it again and repeat your change."));
+                }
+                let model_named = body.0.over(&mut assistant)?;
+                assistant.updated_at = app.now();
+                save(&app, tx, &who.workspace_id, &assistant, model_named)
+            })
+            .await?;
+        Ok(versioned(assistant))
+    }
+
+    /// Delete an assistant with its conversations
+    #[oai(path = "/:id", method = "delete", operation_id = "delete_assistant")]
+    async fn delete_assistant(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
+        let workspace_id = who.workspace_id.clone();
+        let found = app.db.write(move |tx| store::delete_assistant(tx, &workspace_id, &id)).await?;
+        if found { Ok(NoContent) } else { Err(Error::not_found("assistant")) }
+    }
+}
+
+/// 201 with the assistant and its ETag.
+#[derive(poem_openapi::ApiResponse)]
+pub enum AssistantCreated {
+    #[oai(status = 201)]
+    Created(Json<Assistant>, #[oai(header = "ETag")] String),
+}
+
+/// An assistant with the seed's defaults.
+pub(super) fn new_assistant(app: &App, user_id: &str, name: String) -> Assistant {
+    let now = app.now();
+    Assistant {
+        id: app.new_id(prefix::ASSISTANT),
+        name,
+        description: None,
+        instructions: String::new(),
+        model: String::new(),
+        model_inherited: true,
+        model_status: None,
+        visibility: Visibility::Workspace,
+        temperature: 0.7,
+        max_tokens: 4096,
+        welcome_message: None,
+        fallback_message: None,
+        avatar_url: None,
+        widget_enabled: false,
+        web_search_enabled: false,
+        answer_mode: None,
+        suggested_questions: Vec::new(),
+        widget: Widget::default(),
+        handoff: Handoff::default(),
+        retrieval: Retrieval::default(),
+        project_count: 0,
+        created_by: Some(user_id.to_owned()),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
+}
+
+/// Whether an `If-Match` header names this ETag.
+fn names(header: &str, etag: &str) -> bool {
+    header.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
+/// Writes an assistant, new or changed, and reads it back as it is shown.
+fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant, model_named: bool) -> Result<Assistant> {
+    if model_named {
+        service::check_model(app, tx, workspace_id, &assistant.model)?;
+    }
+    match store::find_assistant(tx, workspace_id, &assistant.id)? {
+        None => store::insert_assistant(tx, workspace_id, assistant)?,
+        Some(_) => store::update_assistant(tx, workspace_id, assistant)?,
+    }
+    let saved = store::find_assistant(tx, workspace_id, &assistant.id)?.ok_or_else(|| Error::not_found("assistant"))?;
+    service::present(app, tx, workspace_id, saved)
+}
+
+/// A model that an assistant can be given.
+#[derive(Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Model {
+    id: String,
+    name: String,
+    provider: String,
+    /// Whether it works without the internet.
+    offline: bool,
+    context_tokens: i64,
+    /// Whether the workspace allows it.
+    allowed: bool,
+    /// Whether its provider answers and has a key; advice, not a gate.
+    available: bool,
+    #[oai(skip_serializing_if_is_none)]
+    reason: Option<String>,
+    /// Whether assistants that name no model get this one.
+    default: bool,
+}
+
+#[derive(Object)]
+pub struct Models {
+    data: Vec<Model>,
+}
+
+#[OpenApi(prefix_path = "/api/workspaces/:ws/models", tag = "Tag::Models")]
+impl ModelsApi {
+    /// The models that can be named
+    #[oai(path = "/", method = "get", operation_id = "list_models")]
+    async fn list_models(&self, app: Data<&App>, who: crate::access::Member) -> Result<Json<Models>> {
+        app.models.ready(&app.client).await;
+        let (default, allowed) = app.db.read(|connection| workspaces::store::find_models(connection, &who.workspace_id))?;
+        let default = app.models.default_model(default.as_deref());
+        let data = app
+            .models
+            .models()
+            .into_iter()
+            .map(|model| Model {
+                allowed: allowed.is_empty() || allowed.iter().any(|name| *name == model.id || *name == model.name),
+                default: model.id == default || model.name == default,
+                id: model.id,
+                name: model.name,
+                provider: model.provider,
+                offline: model.offline,
+                context_tokens: i64::from(model.context_tokens),
+                available: model.available,
+                reason: model.reason,
+            })
+            .collect();
+        Ok(Json(Models { data }))
+    }
+}

@@ -1,0 +1,85 @@
+//! A nested object in a PATCH: what it names is changed, the rest stays (RFC 7396, JSON Merge Patch).
+
+use std::{borrow::Cow, marker::PhantomData};
+
+use poem_openapi::{
+    registry::{MetaSchemaRef, Registry},
+    types::{ParseFromJSON, ParseResult, ToJSON, Type},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+
+/// A partial `T`; in the OpenAPI document it looks like a `T`, of which every field may be left out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct Merge<T>(Value, #[serde(skip)] PhantomData<T>);
+
+impl<T: Serialize + DeserializeOwned> Merge<T> {
+    /// Lays the change over `value`. `field` names it in an error.
+    pub fn over(self, field: &str, value: &T) -> Result<T> {
+        if !self.0.is_object() {
+            return Err(Error::invalid(field, "must be an object"));
+        }
+        let mut whole = serde_json::to_value(value)?;
+        lay(&mut whole, self.0);
+        serde_path_to_error::deserialize(whole).map_err(|error| {
+            let path = error.path().to_string();
+            Error::invalid(format!("{field}.{path}").trim_end_matches('.'), format!("is not valid: {}", error.inner()))
+        })
+    }
+}
+
+fn lay(target: &mut Value, change: Value) {
+    match (target, change) {
+        (Value::Object(target), Value::Object(change)) => {
+            for (key, value) in change {
+                if value.is_null() {
+                    target.remove(&key);
+                } else {
+                    lay(target.entry(key).or_insert(Value::Null), value);
+                }
+            }
+        }
+        (target, change) => *target = change,
+    }
+}
+
+impl<T: Type> Type for Merge<T> {
+    const IS_REQUIRED: bool = T::IS_REQUIRED;
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(std::iter::once(self))
+    }
+}
+
+impl<T: Type> ParseFromJSON for Merge<T> {
+    fn parse_from_json(value: Option<Value>) -> ParseResult<Self> {
+        Ok(Merge(value.unwrap_or_default(), PhantomData))
+    }
+}
+
+impl<T: Type> ToJSON for Merge<T> {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.clone())
+    }
+}

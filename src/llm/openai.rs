@@ -11,11 +11,10 @@ use super::{
     exchange::{self, Decoder, Progress},
     tool_calls::ToolCalls,
 };
-use crate::http::Client;
 
 /// The request, ready to be sent.
 pub(super) fn prepare(
-    client: &Client,
+    client: &reqwest::Client,
     endpoint: &Endpoint,
     request: &Request,
 ) -> Result<reqwest::RequestBuilder, Failure> {

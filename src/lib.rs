@@ -3,6 +3,34 @@
 //! The modules below stand in one order; each may use only what stands above it here. `tests/it/architecture.rs`
 //! holds them to it, and `src/README.md` is the map.
 
+// base
 pub mod error;
 
+pub mod clock;
+
+pub mod ids;
+
+pub mod secrets;
+
+pub mod config;
+
+// kit
+pub mod db;
+
+pub mod http;
+
 pub mod llm;
+
+pub mod jobs;
+
+pub mod app;
+
+// features
+pub mod access;
+
+pub mod workspaces;
+
+// top
+pub mod server;
+
+pub mod cli;

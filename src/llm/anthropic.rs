@@ -8,6 +8,7 @@ use super::{
     exchange::{self, Decoder, Progress},
     tool_calls::ToolCalls,
 };
+use crate::http::Client;
 
 const VERSION: &str = "2023-06-01";
 /// The format asks for a limit; this is ours where nobody set one.
@@ -15,7 +16,7 @@ const MAX_TOKENS: u32 = 4096;
 
 /// The request, ready to be sent.
 pub(super) fn prepare(
-    client: &reqwest::Client,
+    client: &Client,
     endpoint: &Endpoint,
     request: &Request,
 ) -> Result<reqwest::RequestBuilder, Failure> {

@@ -1,11 +1,11 @@
 //! Where a model is reached: the kind of provider, its address, its key, and how long to wait for it.
 
-use std::{fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use url::Url;
-use zeroize::Zeroizing;
 
 use super::Failure;
+use crate::secrets::SecretText;
 
 /// One provider, ready to be asked.
 #[derive(Debug, Clone)]
@@ -15,14 +15,16 @@ pub struct Endpoint {
     pub kind: Kind,
     /// What the format's paths are appended to, with its version if it has one: `https://api.openai.com/v1`.
     pub base_url: String,
-    pub api_key: Option<ApiKey>,
+    pub api_key: Option<SecretText>,
     pub timeouts: Timeouts,
 }
 
 impl Endpoint {
     /// An endpoint at the kind's own address, or at `base_url`, with the usual timeouts.
-    pub fn new(kind: Kind, base_url: Option<&str>, api_key: Option<ApiKey>) -> Self {
+    pub fn new(kind: Kind, base_url: Option<&str>, api_key: Option<SecretText>) -> Self {
         let base_url = base_url.or(kind.default_base_url()).unwrap_or_default().to_owned();
+        // Keys are pasted, and bring white space along.
+        let api_key = api_key.map(|key| SecretText::new(key.reveal().trim())).filter(|key| !key.is_empty());
         Endpoint { name: kind.name().to_owned(), kind, base_url, api_key, timeouts: Timeouts::default() }
     }
 
@@ -43,7 +45,7 @@ impl Endpoint {
     }
 
     pub(super) fn key(&self) -> Option<&str> {
-        self.api_key.as_ref().map(ApiKey::expose)
+        self.api_key.as_ref().map(SecretText::reveal)
     }
 }
 
@@ -59,37 +61,6 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Timeouts { first_byte: Duration::from_secs(20), idle: Duration::from_secs(30) }
-    }
-}
-
-/// A provider's secret: wiped from memory with its last owner, and shown by nothing but `expose`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(Arc<Zeroizing<String>>);
-
-impl ApiKey {
-    /// The key without the white space that comes along with pasting; `None` where nothing is left.
-    pub fn new(key: &str) -> Option<Self> {
-        let key = key.trim();
-        (!key.is_empty()).then(|| ApiKey(Arc::new(Zeroizing::new(key.to_owned()))))
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// The last four characters, to recognise a key by; nothing of one that is too short to give them away.
-    pub fn last_four(&self) -> &str {
-        let key = self.expose();
-        match key.char_indices().rev().nth(3) {
-            Some((start, _)) if key.chars().count() >= 12 => &key[start..],
-            _ => "",
-        }
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ApiKey(****)")
     }
 }
 
@@ -264,15 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_shows_nothing_of_itself() {
-        let key = ApiKey::new(" sk-abcdefghijkl1234\n").unwrap();
-        assert_eq!(format!("{key:?}"), "ApiKey(****)");
-        assert_eq!(key.expose(), "sk-abcdefghijkl1234");
-        assert_eq!(key.last_four(), "1234");
-        assert_eq!(ApiKey::new("short").unwrap().last_four(), "");
-        assert_eq!(ApiKey::new("  "), None);
-        let endpoint = Endpoint::new(Kind::Openai, None, Some(key));
-        assert!(!format!("{endpoint:?}").contains("abcdef"));
+    fn a_key_is_trimmed_and_not_shown() {
+        let key = |text: &str| Endpoint::new(Kind::Openai, None, Some(SecretText::new(text)));
+        assert_eq!(key(" sk-secret\n").key(), Some("sk-secret"));
+        assert_eq!(key("  ").key(), None);
+        assert!(!format!("{:?}", key("sk-secret")).contains("secret"));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{
     Endpoint, Event, Failure, Unreachable, Wait,
     body::{Body, Payload},
 };
+use crate::{error::Error, http::Client};
 
 /// What a wire format makes of the payloads of one answer.
 pub(super) trait Decoder: Send {
@@ -169,13 +170,9 @@ impl Exchange {
     }
 }
 
-/// A request to an address that the endpoint's settings name.
-pub(super) fn request(
-    client: &reqwest::Client,
-    method: Method,
-    url: url::Url,
-) -> Result<reqwest::RequestBuilder, Failure> {
-    Ok(client.request(method, url))
+/// A request to an address that the endpoint's settings name, if the server may go there.
+pub(super) fn request(client: &Client, method: Method, url: url::Url) -> Result<reqwest::RequestBuilder, Failure> {
+    client.request(method, url.as_str()).map_err(|_| Failure::Unreachable(Unreachable::Forbidden))
 }
 
 /// Sends the request; an answer that is not a success is a failure, told from its status and the start of its body.
@@ -226,6 +223,9 @@ fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::Misconfigured("base address or API key cannot be used in a request");
     }
+    if error.is_redirect() {
+        return Failure::Misconfigured("base address leads elsewhere; it must be the one that answers");
+    }
     if !error.is_connect() {
         // The connection stood, and ended before a status came.
         return if error.is_timeout() { Failure::Timeout(Wait::FirstByte) } else { Failure::CutOff };
@@ -235,6 +235,10 @@ fn unsent(error: &reqwest::Error) -> Failure {
     }
     let mut cause = error.source();
     while let Some(error) = cause {
+        // The guarded client says so in the house's own words.
+        if error.is::<Error>() {
+            return Failure::Unreachable(Unreachable::Forbidden);
+        }
         let io = error.downcast_ref::<io::Error>();
         match io.map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => return Failure::Unreachable(Unreachable::Refused),

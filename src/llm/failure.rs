@@ -46,6 +46,8 @@ pub enum Unreachable {
     TimedOut,
     /// The other end is not trusted, or does not speak TLS.
     Tls,
+    /// The server does not go there: a private address, or no network at all is wanted.
+    Forbidden,
     Other,
 }
 
@@ -248,6 +250,10 @@ impl fmt::Display for Unreachable {
             Unreachable::Tls => {
                 "No secure connection to the model's provider came about. Check its certificate, and whether its base \
                  address should begin with http or https."
+            }
+            Unreachable::Forbidden => {
+                "The server does not reach the model's provider: its address is a private one, or outgoing connections \
+                 are switched off. The operator can allow it with `egress.allow`."
             }
             Unreachable::Other => {
                 "No connection to the model's provider came about. Check its base address and the network."

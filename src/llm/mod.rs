@@ -25,12 +25,14 @@ mod models;
 mod openai;
 mod tool_calls;
 
-pub use endpoint::{ApiKey, Endpoint, Kind, Timeouts, ollama_base_url};
+pub use endpoint::{Endpoint, Kind, Timeouts, ollama_base_url};
 pub use failure::{Failure, Unreachable, Wait};
 pub use models::{ListedModel, list_models};
 
 use futures_util::Stream;
 use serde_json::Value;
+
+use crate::http;
 
 /// What a model is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,7 +131,7 @@ pub enum Finish {
 /// Asks `request` of `endpoint`. Nothing is sent before the stream is first polled; dropping it closes the connection,
 /// at any point. The first failure ends the stream; the texts before it were really said.
 pub fn stream(
-    client: &reqwest::Client,
+    client: &http::Client,
     endpoint: &Endpoint,
     request: Request,
 ) -> impl Stream<Item = Result<Event, Failure>> + Send + Unpin + use<> {

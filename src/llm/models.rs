@@ -5,6 +5,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{Endpoint, Failure, Kind, Wait, anthropic, exchange, openai};
+use crate::http::Client;
 
 /// One model of a provider's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ const LIST_BYTES: usize = 4 << 20;
 const MODELS: usize = 2000;
 
 /// Asks for the list, in the provider's order, within the endpoint's first-byte timeout.
-pub async fn list_models(client: &reqwest::Client, endpoint: &Endpoint) -> Result<Vec<ListedModel>, Failure> {
+pub async fn list_models(client: &Client, endpoint: &Endpoint) -> Result<Vec<ListedModel>, Failure> {
     let request = async {
         let builder = exchange::request(client, Method::GET, endpoint.url("models")?)?;
         let builder = match endpoint.kind {

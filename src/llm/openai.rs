@@ -11,10 +11,11 @@ use super::{
     exchange::{self, Decoder, Progress},
     tool_calls::ToolCalls,
 };
+use crate::http::Client;
 
 /// The request, ready to be sent.
 pub(super) fn prepare(
-    client: &reqwest::Client,
+    client: &Client,
     endpoint: &Endpoint,
     request: &Request,
 ) -> Result<reqwest::RequestBuilder, Failure> {

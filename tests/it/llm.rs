@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use illumichat::llm::{
-    ApiKey, Endpoint, Event, Failure, Finish, Kind, ListedModel, Message, Request, Timeouts, Tool, ToolCall,
-    Unreachable, list_models, stream,
+    Endpoint, Event, Failure, Finish, Kind, ListedModel, Message, Request, Timeouts, Tool, ToolCall, Unreachable,
+    list_models, stream,
 };
+use illumichat::{config::Config, http::Client, secrets::SecretText};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::time::timeout;
@@ -17,13 +18,15 @@ use crate::support::llm_server::{Gate, LlmServer, Outcome, Script};
 
 const KEY: &str = "sk-planted-0123456789";
 
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(5)).build().unwrap()
+fn client() -> Client {
+    let mut config = Config::default();
+    config.egress.allow = vec!["127.0.0.1".into(), "nowhere.invalid".into()];
+    Client::new(&config).unwrap()
 }
 
 /// Long enough for a busy machine; tests that wait for a timeout set their own.
 fn endpoint(base_url: String) -> Endpoint {
-    let mut endpoint = Endpoint::new(Kind::OpenaiCompatible, Some(&base_url), ApiKey::new(KEY));
+    let mut endpoint = Endpoint::new(Kind::OpenaiCompatible, Some(&base_url), Some(SecretText::new(KEY)));
     endpoint.timeouts = Timeouts { first_byte: Duration::from_secs(10), idle: Duration::from_secs(10) };
     endpoint
 }

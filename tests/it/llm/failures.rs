@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use illumichat::llm::{ApiKey, Event, Failure, Timeouts, Unreachable, Wait};
+use illumichat::llm::{Event, Failure, Timeouts, Unreachable, Wait};
+use illumichat::secrets::SecretText;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -33,7 +34,7 @@ async fn an_address_that_is_none_is_told() {
     let events = ask_at(&endpoint("llm.example/v1".into())).await;
     assert!(matches!(events[..], [Err(Failure::Misconfigured(_))]), "{events:?}");
     let mut endpoint = endpoint("http://127.0.0.1:1/v1".into());
-    endpoint.api_key = ApiKey::new("with a\nline break");
+    endpoint.api_key = Some(SecretText::new("with a\nline break"));
     let events = ask_at(&endpoint).await;
     assert!(matches!(events[..], [Err(Failure::Misconfigured(_))]), "{events:?}");
 }

@@ -1,0 +1,220 @@
+//! What the operator has set: flag, then environment, then file, then default. What people set in the dashboard is
+//! product data and lives in the database.
+
+mod load;
+mod size;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use load::{Loaded, Setting, load};
+pub use size::ByteSize;
+
+use crate::secrets::SecretText;
+
+/// The whole of it, with the defaults of `Default`. Field names are the keys of `illumichat.toml`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub listen: SocketAddr,
+    /// How the world reaches this server; from `listen` where it is not set.
+    pub public_url: Option<String>,
+    pub data_dir: PathBuf,
+    pub log: Log,
+    pub secret_key: Option<SecretText>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub egress: Egress,
+    /// Refuses every outgoing connection but to loopback and what `egress.allow` names.
+    pub airgap: bool,
+    pub signup: Signup,
+    pub workspaces: Workspaces,
+    pub default_model: Option<String>,
+    pub limits: Limits,
+    pub uploads: Uploads,
+    /// How much memory the server may plan with.
+    pub memory: ByteSize,
+    pub embed: Embed,
+    pub chat: Chat,
+    pub providers: BTreeMap<String, Provider>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Egress {
+    /// Networks in CIDR and hosts by name (`name` or `name:port`) that outgoing requests may reach although they are private.
+    pub allow: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Signup {
+    Invite,
+    Open,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Workspaces {
+    pub create: WhoMayCreate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhoMayCreate {
+    /// Owners and admins of any workspace.
+    Admins,
+    Everyone,
+}
+
+/// Requests a minute for each group of routes, as `spec` names them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub enabled: bool,
+    pub api: u32,
+    pub chat: u32,
+    pub widget_read: u32,
+    pub widget_session: u32,
+    pub widget_chat_session: u32,
+    pub widget_chat_address: u32,
+    /// Wrong sign-ins for one account and address in 15 minutes.
+    pub signin_account: u32,
+    /// Wrong sign-ins from one address in 15 minutes.
+    pub signin_address: u32,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Uploads {
+    pub max_bytes: ByteSize,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Embed {
+    /// Threads that embed; one a core where it is not set.
+    pub workers: Option<usize>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chat {
+    pub timeout_seconds: u64,
+    pub linger_seconds: u64,
+}
+
+/// A provider of models, as the operator configures it once for the instance.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Provider {
+    /// `openai`, `openai-compatible`, …; the provider's own name where it is not set.
+    pub kind: Option<String>,
+    pub api_key: Option<SecretText>,
+    pub base_url: Option<String>,
+    pub models: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            data_dir: dirs::data_dir().unwrap_or_else(|| PathBuf::from(".")).join("illumichat"),
+            log: Log::default(),
+            secret_key: None,
+            trusted_proxies: Vec::new(),
+            egress: Egress::default(),
+            airgap: false,
+            signup: Signup::Invite,
+            workspaces: Workspaces::default(),
+            default_model: None,
+            limits: Limits::default(),
+            uploads: Uploads::default(),
+            memory: ByteSize::mib(512),
+            embed: Embed::default(),
+            chat: Chat::default(),
+            providers: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log { format: LogFormat::Text, level: "info".to_owned() }
+    }
+}
+
+impl Default for Workspaces {
+    fn default() -> Self {
+        Workspaces { create: WhoMayCreate::Admins }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            enabled: true,
+            api: 600,
+            chat: 60,
+            widget_read: 60,
+            widget_session: 30,
+            widget_chat_session: 20,
+            widget_chat_address: 60,
+            signin_account: 10,
+            signin_address: 30,
+        }
+    }
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Uploads { max_bytes: ByteSize::mib(50) }
+    }
+}
+
+impl Default for Chat {
+    fn default() -> Self {
+        Chat { timeout_seconds: 60, linger_seconds: 15 }
+    }
+}
+
+impl Config {
+    /// The address that links are made with, without a slash at its end.
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => {
+                let host = if self.listen.ip().is_unspecified() { "localhost".to_owned() } else { self.listen.ip().to_string() };
+                if self.listen.ip().is_ipv6() && !self.listen.ip().is_unspecified() {
+                    format!("http://[{host}]:{}", self.listen.port())
+                } else {
+                    format!("http://{host}:{}", self.listen.port())
+                }
+            }
+        }
+    }
+
+    pub fn database_path(&self) -> PathBuf {
+        self.data_dir.join("illumichat.db")
+    }
+
+    pub fn files_dir(&self) -> PathBuf {
+        self.data_dir.join("files")
+    }
+}

@@ -1,0 +1,152 @@
+//! Request bodies, read to a limit, and the two answers that are not 200.
+
+use poem::{IntoResponse, Request, RequestBody, Response, error::ReadBodyError, http::StatusCode};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
+    payload::{Json, Payload},
+    registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry},
+    types::{MaybeUndefined, ToJSON, Type},
+};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Code, Error, Result};
+
+/// A JSON body of at most `KIB` kibibytes. It is read with serde, so that an error names the field that is to blame by its
+/// path; unknown fields are ignored.
+#[derive(Debug)]
+pub struct Body<T, const KIB: usize = 1024>(pub T);
+
+impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> for Body<T, KIB> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(MetaRequest {
+            description: None,
+            content: vec![MetaMediaType { content_type: "application/json", schema: T::schema_ref() }],
+            required: true,
+        })
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        expect_json(request)?;
+        let bytes = read_limited(body, KIB << 10).await?;
+        Ok(Body(parse(&bytes)?))
+    }
+}
+
+fn expect_json(request: &Request) -> Result<()> {
+    let content_type = request.content_type().unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    Err(Error::new(Code::UnsupportedMediaType, "Send the body as JSON, with `Content-Type: application/json`."))
+}
+
+/// Reads the whole body, or refuses it once it is over `limit` bytes.
+pub async fn read_limited(body: &mut RequestBody, limit: usize) -> Result<Vec<u8>> {
+    let body = body.take().map_err(|error| Error::internal(error.to_string()))?;
+    body.into_bytes_limit(limit).await.map(|bytes| bytes.to_vec()).map_err(|error| match error {
+        ReadBodyError::PayloadTooLarge => Error::too_large(format!("The body is larger than {}, which is the most that this address takes.", size(limit))),
+        _ => Error::bad_request("The body ended before all of it was there."),
+    })
+}
+
+fn size(limit: usize) -> String {
+    if limit >= 1 << 20 { format!("{} MiB", limit >> 20) } else { format!("{} KiB", limit >> 10) }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::bad_request("The body is empty; this address needs a JSON object."));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| blame(&error))?;
+    reader.end().map_err(|_| Error::bad_request("The body holds more than one JSON value."))?;
+    Ok(value)
+}
+
+/// Turns serde's message into one that names the field.
+fn blame(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
+    let inner = error.inner();
+    if inner.is_syntax() || inner.is_eof() {
+        return Error::bad_request(format!("The body is not JSON: it breaks off at line {}, column {}.", inner.line(), inner.column()));
+    }
+    // serde_json adds where it stood; the field says that better.
+    let message = inner.to_string();
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
+    let path = error.path().to_string();
+    let inside = if path == "." { String::new() } else { path };
+    if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        let field = if inside.is_empty() { field.to_owned() } else { format!("{inside}.{field}") };
+        return Error::invalid(field, "is required");
+    }
+    if inside.is_empty() {
+        return Error::bad_request(format!("The body is not as expected: {message}."));
+    }
+    let why = message.strip_prefix("invalid type: ").map_or_else(|| format!("is not valid: {message}"), |rest| format!("has the wrong type: {rest}"));
+    Error::invalid(inside, why)
+}
+
+/// 201 with the new resource.
+pub struct Created<T>(pub T);
+
+impl<T: ToJSON> IntoResponse for Created<T>
+where
+    T: Send,
+{
+    fn into_response(self) -> Response {
+        Json(self.0).into_response().with_status(StatusCode::CREATED).into_response()
+    }
+}
+
+impl<T: ToJSON> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        MetaResponses {
+            responses: vec![MetaResponse {
+                description: "It was made.",
+                status: Some(201),
+                status_range: None,
+                content: vec![MetaMediaType { content_type: Json::<T>::CONTENT_TYPE, schema: T::schema_ref() }],
+                headers: vec![],
+            }],
+        }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// 204: done, and nothing to say.
+pub struct NoContent;
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        StatusCode::NO_CONTENT.into_response()
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![MetaResponse { description: "Done.", status: Some(204), status_range: None, content: vec![], headers: vec![] }] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// One field of a PATCH: `null` clears it, a value sets it, left out it stays.
+pub fn patch<T>(field: &mut Option<T>, change: MaybeUndefined<T>) {
+    match change {
+        MaybeUndefined::Undefined => {}
+        MaybeUndefined::Null => *field = None,
+        MaybeUndefined::Value(value) => *field = Some(value),
+    }
+}

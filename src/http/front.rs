@@ -1,0 +1,101 @@
+//! The outermost step of every request: its id, the client's address, the flat addresses of the seeds, the rendering of
+//! whatever error comes back, and one line in the log.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use poem::{
+    Endpoint, IntoResponse, Middleware, Request, Response, Result,
+    http::{HeaderName, HeaderValue, Uri, uri::PathAndQuery},
+};
+
+use super::{address::client_address, render::from_poem};
+use crate::{clock::Clock, ids::Ids};
+
+/// The id that a response carries and the log has too.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Which workspace the address names. The flat addresses (`/api/assistants`, …) name none: they mean the caller's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    pub workspace_id: Option<String>,
+    pub flat: bool,
+}
+
+/// The collections that have a flat address besides the one in their workspace.
+pub(super) const FLAT: [&str; 5] = ["assistants", "projects", "contacts", "tickets", "webhooks"];
+
+/// What stands for the workspace in the address that a flat one is served under.
+const OWN: &str = "-";
+
+#[derive(Clone)]
+pub struct Front {
+    pub clock: Clock,
+    pub ids: Ids,
+    pub trusted_proxies: Arc<Vec<IpNet>>,
+}
+
+impl<E: Endpoint> Middleware<E> for Front {
+    type Output = FrontEndpoint<E>;
+
+    fn transform(&self, inner: E) -> Self::Output {
+        FrontEndpoint { inner, front: self.clone() }
+    }
+}
+
+pub struct FrontEndpoint<E> {
+    inner: E,
+    front: Front,
+}
+
+impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let started = self.front.clock.now();
+        let id = self.front.ids.new_id("req", started);
+        let address = client_address(&request, &self.front.trusted_proxies);
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let scope = scope(&mut request);
+        request.extensions_mut().insert(RequestId(id.clone()));
+        request.extensions_mut().insert(address);
+        request.extensions_mut().insert(scope);
+        let span = tracing::info_span!("request", id = %id);
+        let outcome = tracing::Instrument::instrument(self.inner.call(request), span.clone()).await;
+        let _in_span = span.enter();
+        let mut response = match outcome {
+            Ok(response) => response.into_response(),
+            Err(error) => from_poem(error),
+        };
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+        }
+        let elapsed_ms = self.front.clock.now().since(started).as_millis();
+        tracing::debug!(%method, %path, status = response.status().as_u16(), elapsed_ms, "answered");
+        Ok(response)
+    }
+}
+
+/// Reads the workspace from the address, and leads a flat address to the handlers of the full one.
+fn scope(request: &mut Request) -> Scope {
+    let path = request.uri().path();
+    let Some(rest) = path.strip_prefix("/api/") else { return Scope::default() };
+    if let Some(rest) = rest.strip_prefix("workspaces/") {
+        let id = rest.split('/').next().unwrap_or_default();
+        return Scope { workspace_id: (!id.is_empty() && id != OWN).then(|| id.to_owned()), flat: id == OWN };
+    }
+    if !FLAT.contains(&rest.split('/').next().unwrap_or_default()) {
+        return Scope::default();
+    }
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("/api/workspaces/{OWN}/{rest}{query}");
+    if let Ok(path_and_query) = target.parse::<PathAndQuery>() {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some(path_and_query);
+        if let Ok(uri) = Uri::from_parts(parts) {
+            *request.uri_mut() = uri;
+        }
+    }
+    Scope { workspace_id: None, flat: true }
+}

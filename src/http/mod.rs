@@ -1,0 +1,22 @@
+//! What HTTP asks of every feature: one rendering of every error, bodies, pages, limits, request ids, the caller's address,
+//! and the guarded client for outgoing requests. It knows no feature.
+
+mod address;
+mod body;
+pub mod client;
+mod front;
+mod limits;
+mod openapi;
+mod page;
+mod render;
+mod tags;
+
+pub use address::{ClientAddress, client_address};
+pub use body::{Body, Created, NoContent, patch, read_limited};
+pub use client::Client;
+pub use front::{Front, RequestId, Scope};
+pub use limits::{Limiter, Limits};
+pub use openapi::complete as complete_openapi;
+pub use page::{Listing, Paging};
+pub use render::{ErrorBody, from_poem, respond};
+pub use tags::Tag;

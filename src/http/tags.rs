@@ -1,0 +1,22 @@
+//! The groups that the OpenAPI document sorts its operations into.
+
+use poem_openapi::Tags;
+
+#[derive(Tags)]
+pub enum Tag {
+    /// Signing in and out, and the first set-up.
+    Auth,
+    /// One's own account. With a session cookie only.
+    Account,
+    Workspaces,
+    Tokens,
+    Assistants,
+    /// Projects, documents and search.
+    Knowledge,
+    /// Asking an assistant.
+    Chat,
+    Conversations,
+    /// What the widget on a customer's page calls, without an account.
+    Widget,
+    Models,
+}

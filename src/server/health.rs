@@ -1,0 +1,33 @@
+//! `/healthz` says that the process is alive, `/readyz` whether it can do its work. Details are for the machine itself.
+
+use poem::{IntoResponse, Response, handler, http::StatusCode, web::{Data, Json}};
+use serde_json::json;
+
+use crate::{app::App, http::ClientAddress};
+
+#[handler]
+pub(super) fn healthz() -> Json<serde_json::Value> {
+    Json(json!({"status": "ok"}))
+}
+
+#[handler]
+pub(super) async fn readyz(app: Data<&App>, address: Data<&ClientAddress>) -> Response {
+    let checks = [("database", database(&app).await), ("disk", disk(&app))];
+    let ready = checks.iter().all(|(_, outcome)| outcome.is_ok());
+    let mut body = json!({"status": if ready { "ready" } else { "not ready" }});
+    if address.is_loopback() {
+        for (name, outcome) in checks {
+            body["checks"][name] = json!(outcome.err().unwrap_or_else(|| "ok".to_owned()));
+        }
+    }
+    Json(body).with_status(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).into_response()
+}
+
+/// A write that changes nothing, all the way to the disk.
+async fn database(app: &App) -> Result<(), String> {
+    app.db.write(|_| Ok(())).await.map_err(|error| error.message().to_owned())
+}
+
+fn disk(app: &App) -> Result<(), String> {
+    tempfile::tempfile_in(&app.config.data_dir).map(|_| ()).map_err(|error| format!("the data folder cannot be written to: {error}"))
+}

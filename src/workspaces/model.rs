@@ -1,0 +1,98 @@
+//! A workspace, as the API shows it.
+
+use poem_openapi::Object;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access::{Role, model::check_name},
+    clock::Timestamp,
+    error::{Error, Result},
+};
+
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    pub id: String,
+    pub name: String,
+    pub slug: String,
+    pub description: Option<String>,
+    /// Always `self-hosted`.
+    pub plan: String,
+    /// The caller's own role in it.
+    pub role: Role,
+    /// The model of assistants that name none; null follows the instance.
+    pub default_model: Option<String>,
+    /// The models that assistants may name; empty allows every one that can be resolved.
+    pub allowed_models: Vec<String>,
+    pub member_count: i64,
+    pub assistant_count: i64,
+    pub settings: Settings,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What the people of a workspace have set for it.
+#[derive(Debug, Clone, Object, Serialize, Deserialize, PartialEq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Settings {
+    /// An IANA time zone.
+    pub time_zone: String,
+    /// Two letters, by which national phone numbers are read.
+    pub region: String,
+    pub locale: String,
+    /// Whether members may make API tokens, or admins alone.
+    pub members_may_create_tokens: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true }
+    }
+}
+
+/// `Acme GmbH & Co.` → `acme-gmbh-co`; never empty.
+pub fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.to_lowercase().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(48);
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() { "workspace".to_owned() } else { slug.to_owned() }
+}
+
+pub fn check_workspace_name(field: &str, name: &str) -> Result<String> {
+    check_name(field, name, 120)
+}
+
+impl Settings {
+    pub fn check(&self) -> Result<()> {
+        if jiff::tz::TimeZone::get(&self.time_zone).is_err() {
+            return Err(Error::invalid("settings.timeZone", "is not an IANA time zone like Europe/Berlin"));
+        }
+        if self.region.len() != 2 || !self.region.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Err(Error::invalid("settings.region", "must be two capital letters like DE"));
+        }
+        if self.locale.is_empty() || self.locale.len() > 35 || !self.locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(Error::invalid("settings.locale", "is not a language tag like en or pt-BR"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_made_of_letters_digits_and_single_hyphens() {
+        assert_eq!(slug("Acme GmbH & Co."), "acme-gmbh-co");
+        assert_eq!(slug("数"), "workspace");
+    }
+}

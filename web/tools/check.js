@@ -9,7 +9,7 @@ const svelte = new Set(["widget", "dashboard"]);
 let failed = 0;
 for (const workspace of ["api", "ui", "widget", "dashboard"]) {
   const project = join(web, workspace, "tsconfig.json");
-  if (!existsSync(project)) continue;
+  if (!existsSync(project) || !existsSync(join(web, workspace, "src"))) continue;
   const [command, args] = svelte.has(workspace)
     ? ["svelte-check", ["--tsconfig", project, "--fail-on-warnings", "--output", "human"]]
     : ["tsc", ["-p", project]];

@@ -68,30 +68,32 @@ export function foldAnswer(answer: Answer, event: ChatEvent): Answer {
 }
 
 /**
- * The text with a `[n]` after each range that source `n` supports, as the Markdown renderer shows citations.
- * Where the text has that mark already, none is added. Offsets count Unicode code points.
+ * The text with a mark after each range that a source supports, for the Markdown renderer: `[n]`, unless the caller
+ * has a mark of its own. Where the text says `[n]` already, none is added. Offsets count Unicode code points.
  */
-export function withCitations(text: string, citations: Citation[]): string {
-  if (!citations.length) return text;
+export function withCitations(
+  text: string,
+  citations: Citation[],
+  mark: (index: number) => string = (index) => `[${index}]`,
+): string {
   const points = Array.from(text);
   const marks = new Map<number, Set<number>>();
   for (const { index, end } of citations) {
     if (!Number.isInteger(end) || end < 0) continue;
     const at = Math.min(end, points.length);
-    const here = marks.get(at) ?? new Set<number>();
-    marks.set(at, here.add(index));
+    marks.set(at, (marks.get(at) ?? new Set<number>()).add(index));
   }
   let out = "";
-  for (let at = 0; at <= points.length; at += 1) {
-    const here = marks.get(at);
-    if (here) {
-      const already = points.slice(at, at + 24).join("").match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "";
-      const before = out.match(/(?:\[\d+\])+$/)?.[0] ?? "";
-      for (const index of [...here].sort((a, b) => a - b)) {
-        if (!already.includes(`[${index}]`) && !before.includes(`[${index}]`)) out += `[${index}]`;
-      }
+  let from = 0;
+  for (const at of [...marks.keys()].sort((a, b) => a - b)) {
+    const before = points.slice(from, at).join("");
+    const after = points.slice(at, at + 40).join("");
+    const said = (before.match(/(?:\[\d+\])+$/)?.[0] ?? "") + (after.match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "");
+    out += before;
+    for (const index of [...(marks.get(at) ?? [])].sort((a, b) => a - b)) {
+      if (!said.includes(`[${index}]`)) out += mark(index);
     }
-    out += points[at] ?? "";
+    from = at;
   }
-  return out;
+  return out + points.slice(from).join("");
 }

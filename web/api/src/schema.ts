@@ -11,14 +11,12 @@ type Failures = { default: Json<components["schemas"]["Problem"]> };
 /** One operation: path and query parameters, body, and what a success answers. */
 type Op<Ok, Path = never, Query = never, Body = never> = {
   parameters: {
-    path: [Path] extends [never] ? undefined : Path;
     query?: [Query] extends [never] ? never : Query;
     header?: { "If-Match"?: string };
     cookie?: never;
-  };
-  requestBody: [Body] extends [never] ? undefined : Json<Body>;
+  } & ([Path] extends [never] ? { path?: never } : { path: Path });
   responses: { 200: [Ok] extends [never] ? Empty : Json<Ok> } & Failures;
-};
+} & ([Body] extends [never] ? { requestBody?: never } : { requestBody: Json<Body> });
 type Ws = { ws: string };
 type InWs = { ws: string; id: string };
 type Page = { limit?: number; offset?: number };
@@ -253,6 +251,7 @@ export interface components {
       content: string;
       author?: unknown;
       sources?: components["schemas"]["Source"][] | null;
+      citations?: { index: number; start: number; end: number }[] | null;
       status?: string | null;
       createdAt: string;
     };

@@ -1,0 +1,55 @@
+/** One form's way to the server: whether it is under way, and what was refused, field by field. */
+import { ApiError } from "@illumichat/api";
+import { t } from "../i18n/index.svelte.ts";
+
+export class Submission {
+  busy = $state(false);
+  /** What concerns the whole form. */
+  error = $state<string | null>(null);
+  /** Why a field was refused, by its name. */
+  details = $state<Record<string, string>>({});
+
+  /** Runs the call; true when it went through. A second press while it runs does nothing. */
+  async run(call: () => Promise<unknown>): Promise<boolean> {
+    if (this.busy) return false;
+    this.busy = true;
+    this.clear();
+    try {
+      await call();
+      return true;
+    } catch (cause) {
+      this.#take(cause);
+      return false;
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  clear(field?: string): void {
+    if (field === undefined) {
+      this.error = null;
+      this.details = {};
+    } else if (field in this.details) {
+      this.details = Object.fromEntries(Object.entries(this.details).filter(([name]) => name !== field));
+    }
+  }
+
+  #take(cause: unknown): void {
+    if (cause instanceof ApiError) {
+      this.details = cause.details;
+      this.error = message(cause);
+    } else {
+      console.error(cause);
+      this.error = t("problem.unexpected");
+    }
+  }
+}
+
+/** A failure as a sentence: the server's own, save for those where the page knows better. */
+export function message(cause: unknown): string {
+  if (!(cause instanceof ApiError)) return t("problem.unexpected");
+  if (cause.status === 0) return t("problem.offline");
+  if (cause.status === 429 && cause.retryAfter) return t("problem.wait", { count: cause.retryAfter });
+  if (cause.status === 500 && cause.requestId) return `${cause.message} ${t("problem.request", { id: cause.requestId })}`;
+  return cause.message;
+}

@@ -1,0 +1,34 @@
+/** Every page's address, in one place. All but the frame is fetched when it is gone to. */
+import { createRouter } from "sv-router";
+
+export const { p, navigate, isActive, route } = createRouter({
+  "/": () => import("./features/home/Home.svelte"),
+  "/setup": () => import("./features/access/Setup.svelte"),
+  "/signin": () => import("./features/access/SignIn.svelte"),
+  "/assistants": {
+    "/": () => import("./features/assistants/AssistantList.svelte"),
+    "/:assistantId": () => import("./features/assistants/AssistantPage.svelte"),
+  },
+  "/knowledge": {
+    "/": () => import("./features/knowledge/ProjectList.svelte"),
+    "/:projectId": {
+      "/": () => import("./features/knowledge/DocumentsPage.svelte"),
+      "/search": () => import("./features/knowledge/SearchPage.svelte"),
+      "/settings": () => import("./features/knowledge/ProjectSettings.svelte"),
+      "/documents/:documentId": () => import("./features/knowledge/DocumentPage.svelte"),
+    },
+  },
+  "/conversations": {
+    "/": () => import("./features/conversations/ConversationsPage.svelte"),
+    "/:conversationId": () => import("./features/conversations/ConversationsPage.svelte"),
+  },
+  "/settings": {
+    "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
+    "/tokens": () => import("./features/access/TokensPage.svelte"),
+    "/models": () => import("./features/workspaces/ModelsPage.svelte"),
+  },
+  "*": () => import("./shell/NotFound.svelte"),
+});
+
+/** Pages for people who are not signed in: without the frame. */
+export const outside = ["/signin", "/setup"];

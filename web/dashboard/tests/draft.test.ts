@@ -1,0 +1,47 @@
+import type { Assistant } from "@illumichat/api";
+import { describe, expect, test } from "vitest";
+import { changes, lines, toDraft } from "../src/features/assistants/draft.ts";
+
+const assistant: Assistant = {
+  id: "ast_1",
+  name: "Guide",
+  instructions: "",
+  model: "builtin/extractive",
+  modelInherited: true,
+  visibility: "workspace",
+  temperature: 0.7,
+  maxTokens: 4096,
+  welcomeMessage: null,
+  widgetEnabled: false,
+  projectCount: 0,
+  suggestedQuestions: ["One?"],
+  widget: { domains: ["example.com"], locale: "de" },
+  createdAt: "2026-01-01T00:00:00.000Z",
+  updatedAt: "2026-01-01T00:00:00.000Z",
+};
+
+describe("changes", () => {
+  test("are none when nothing was touched", () => {
+    expect(changes(assistant, toDraft(assistant))).toEqual({});
+  });
+
+  test("hold only what differs", () => {
+    expect(changes(assistant, { ...toDraft(assistant), name: "Other", temperature: 0 })).toEqual({ name: "Other", temperature: 0 });
+  });
+
+  test("clear an optional field with null", () => {
+    const saved = { ...assistant, welcomeMessage: "Hi", model: "openai/x", modelInherited: false };
+    expect(changes(saved, { ...toDraft(saved), welcomeMessage: "", model: "" })).toEqual({ welcomeMessage: null, model: null });
+  });
+
+  test("keep the rest of the widget's settings beside the domains", () => {
+    expect(changes(assistant, { ...toDraft(assistant), domains: " a.example \n\nb.example" })).toEqual({
+      widget: { domains: ["a.example", "b.example"], locale: "de" },
+    });
+  });
+
+  test("do not count blank lines", () => {
+    expect(changes(assistant, { ...toDraft(assistant), suggestedQuestions: "One?\n\n  " })).toEqual({});
+    expect(lines("\n a \n")).toEqual(["a"]);
+  });
+});

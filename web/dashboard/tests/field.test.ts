@@ -1,0 +1,47 @@
+import { ApiError } from "@illumichat/api";
+import { render, screen } from "@testing-library/svelte";
+import { describe, expect, test, vi } from "vitest";
+import Problem from "../src/components/Problem.svelte";
+import { Submission } from "../src/components/submission.svelte.ts";
+
+const refused = new ApiError(400, {
+  error: "Some fields are not right.",
+  code: "bad_request:api",
+  details: { name: "Too long.", other: "Odd." },
+});
+
+describe("a submission", () => {
+  test("holds what was refused, and forgets a field when it is mended", async () => {
+    const submission = new Submission();
+    expect(await submission.run(() => Promise.reject(refused))).toBe(false);
+    expect(submission.details).toEqual({ name: "Too long.", other: "Odd." });
+    submission.clear("name");
+    expect(submission.details).toEqual({ other: "Odd." });
+    expect(await submission.run(async () => undefined)).toBe(true);
+    expect(submission.error).toBeNull();
+  });
+
+  test("runs once at a time", async () => {
+    const submission = new Submission();
+    const call = vi.fn(() => new Promise((resolve) => setTimeout(resolve, 5)));
+    await Promise.all([submission.run(call), submission.run(call)]);
+    expect(call).toHaveBeenCalledTimes(1);
+  });
+
+  test("says how long to wait", async () => {
+    const submission = new Submission();
+    const limited = new ApiError(429, { error: "Slow down.", code: "rate_limit:api" }, new Headers({ "retry-after": "3" }));
+    await submission.run(() => Promise.reject(limited));
+    expect(submission.error).toContain("3 seconds");
+  });
+});
+
+test("a problem shows the details that no field shows", async () => {
+  const submission = new Submission();
+  await submission.run(() => Promise.reject(refused));
+  render(Problem, { submission, fields: ["name"] });
+  const alert = screen.getByRole("alert");
+  expect(alert.textContent).toContain("Some fields are not right.");
+  expect(alert.textContent).toContain("other: Odd.");
+  expect(alert.textContent).not.toContain("Too long.");
+});

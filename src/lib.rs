@@ -32,6 +32,8 @@ pub mod workspaces;
 
 pub mod assistants;
 
+pub mod conversations;
+
 // top
 pub mod server;
 

@@ -30,6 +30,8 @@ macro_rules! migrations {
 pub const MIGRATIONS: &[Migration] = migrations![
     1 "0001_people",
     2 "0002_assistants",
+    3 "0003_knowledge",
+    4 "0004_conversations",
 ];
 
 /// What `apply` would do to a database.

@@ -23,7 +23,7 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct TestApp {
     pub app: App,
     pub url: String,
-    pub folder: tempfile::TempDir,
+    folder: Option<tempfile::TempDir>,
     server: Option<Server>,
     http: reqwest::Client,
 }
@@ -49,7 +49,7 @@ impl TestApp {
         let server = Server::start(&app, listener).unwrap();
         let url = format!("http://{}", server.address);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();
-        TestApp { app, url, folder, server: Some(server), http }
+        TestApp { app, url, folder: Some(folder), server: Some(server), http }
     }
 
     /// Stops the server as a signal would, and hands the folder on.
@@ -57,9 +57,7 @@ impl TestApp {
         if let Some(server) = self.server.take() {
             server.stop(&self.app).await;
         }
-        let TestApp { folder, app, .. } = self;
-        drop(app);
-        folder
+        self.folder.take().unwrap()
     }
 
     /// Runs every job that is due, so that a test need not wait for the workers.

@@ -1,0 +1,113 @@
+//! Citations, found in code: which sentences of an answer a passage supports, whatever the model said about it.
+
+use std::collections::{HashMap, HashSet};
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::sentences::{content_words, sentences};
+use crate::conversations::Citation;
+
+/// How much of a sentence's weight of words a passage must have.
+const SUPPORT: f64 = 0.6;
+
+/// Cites each sentence of `answer` with the passage that supports it best, if one does: it has most of the sentence's
+/// content words, the rarer ones weighing more, and all of its numbers. Ranges count code points; neighbouring sentences
+/// with the same source are one citation.
+pub(super) fn citations(answer: &str, passages: &[(i64, &str)]) -> Vec<Citation> {
+    let known: Vec<(i64, HashSet<String>, HashSet<String>)> =
+        passages.iter().map(|(index, text)| (*index, content_words(text), numbers(text))).collect();
+    let mut counts: HashMap<&String, f64> = HashMap::new();
+    for (_, words, _) in &known {
+        for word in words {
+            *counts.entry(word).or_default() += 1.0;
+        }
+    }
+    let weight = |word: &String| (1.0 + known.len() as f64 / counts.get(word).copied().unwrap_or(1.0)).ln();
+    let mut found: Vec<Citation> = Vec::new();
+    let mut characters = Characters::new(answer);
+    for range in sentences(answer) {
+        let sentence = &answer[range.clone()];
+        let words = content_words(sentence);
+        if words.len() < 2 {
+            continue;
+        }
+        let figures = numbers(sentence);
+        let all: f64 = words.iter().map(weight).sum();
+        let best = known
+            .iter()
+            .filter(|(_, _, theirs)| figures.is_subset(theirs))
+            .map(|(index, theirs, _)| (*index, words.iter().filter(|word| theirs.contains(*word)).map(weight).sum::<f64>() / all))
+            .fold(None, |best: Option<(i64, f64)>, next| if best.is_some_and(|best| best.1 >= next.1) { best } else { Some(next) });
+        if let Some((index, support)) = best
+            && support >= SUPPORT
+        {
+            let (start, end) = (characters.at(range.start), characters.at(range.end));
+            add(&mut found, Citation { index, start, end }, answer);
+        }
+    }
+    found
+}
+
+/// Adds a citation, or lengthens the last one where it has the same source and only white space lies between.
+pub(super) fn add(found: &mut Vec<Citation>, next: Citation, answer: &str) {
+    if let Some(last) = found.last_mut()
+        && last.index == next.index
+        && answer.chars().skip(usize::try_from(last.end).unwrap_or(0)).take(usize::try_from(next.start - last.end).unwrap_or(0)).all(char::is_whitespace)
+    {
+        last.end = next.end;
+        return;
+    }
+    found.push(next);
+}
+
+fn numbers(text: &str) -> HashSet<String> {
+    text.unicode_words().filter(|word| word.chars().any(|c| c.is_ascii_digit())).map(|word| word.trim_end_matches(['.', ',']).to_lowercase()).collect()
+}
+
+/// Byte offsets as code points, asked for in rising order.
+struct Characters<'a> {
+    text: &'a str,
+    byte: usize,
+    character: i64,
+}
+
+impl<'a> Characters<'a> {
+    fn new(text: &'a str) -> Self {
+        Characters { text, byte: 0, character: 0 }
+    }
+
+    fn at(&mut self, byte: usize) -> i64 {
+        self.character += i64::try_from(self.text[self.byte..byte].chars().count()).unwrap_or(0);
+        self.byte = byte;
+        self.character
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSAGES: [(i64, &str); 2] = [(1, "Refunds are given within 30 days of the purchase."), (2, "The widget loads from one script tag on your page.")];
+
+    #[test]
+    fn a_sentence_is_cited_by_what_it_says_and_not_by_what_it_claims() {
+        let answer = "Für Sie: you get refunds within 30 days of purchase. The widget loads by one script tag. We love cats and dogs.";
+        let found = citations(answer, &PASSAGES);
+        assert_eq!(found.iter().map(|citation| citation.index).collect::<Vec<_>>(), [1, 2]);
+        let text: Vec<char> = answer.chars().collect();
+        let cited: String = text[found[1].start as usize..found[1].end as usize].iter().collect();
+        assert_eq!(cited, "The widget loads by one script tag.");
+    }
+
+    #[test]
+    fn a_wrong_number_is_not_supported() {
+        assert!(citations("Refunds are given within 60 days of the purchase.", &PASSAGES).is_empty());
+    }
+
+    #[test]
+    fn neighbours_with_one_source_are_one_citation() {
+        let passages = [(1, "Refunds are given within 30 days. Refunds are paid to the card that was used.")];
+        let answer = "Refunds are given within 30 days. Refunds are paid to the card that was used.";
+        assert_eq!(citations(answer, &passages), [Citation { index: 1, start: 0, end: answer.chars().count() as i64 }]);
+    }
+}

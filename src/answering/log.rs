@@ -1,0 +1,196 @@
+//! The answers that are being written: their events in order, for any number of listeners, and the way to stop one.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::events::Event;
+
+/// One answer's events. It grows until its `finish`.
+pub struct Log {
+    pub message_id: String,
+    pub conversation_id: String,
+    events: Mutex<Vec<Event>>,
+    /// How many events there are, and whether that is all.
+    length: watch::Sender<(usize, bool)>,
+    listeners: AtomicUsize,
+    /// Counts up whenever the last listener leaves or a first one comes, so that a linger can see that it is outdated.
+    epoch: watch::Sender<usize>,
+    stop: CancellationToken,
+}
+
+impl Log {
+    fn new(message_id: String, conversation_id: String) -> Arc<Self> {
+        Arc::new(Log {
+            message_id,
+            conversation_id,
+            events: Mutex::new(Vec::new()),
+            length: watch::Sender::new((0, false)),
+            listeners: AtomicUsize::new(0),
+            epoch: watch::Sender::new(0),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    pub fn push(&self, event: Event) {
+        let is_last = matches!(event, Event::Finish { .. });
+        let length = {
+            let mut events = self.events.lock();
+            events.push(event);
+            events.len()
+        };
+        self.length.send_replace((length, is_last));
+    }
+
+    pub fn extend(&self, events: impl IntoIterator<Item = Event>) {
+        events.into_iter().for_each(|event| self.push(event));
+    }
+
+    /// Ends the answer where it is.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub(super) fn stopped(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Waits until it is complete, and hands out everything.
+    pub async fn whole(&self) -> Vec<Event> {
+        // The sender lives in `self`, so that waiting cannot fail.
+        let _ = self.length.subscribe().wait_for(|(_, done)| *done).await;
+        self.events.lock().clone()
+    }
+
+    /// Listens from the event `from` on.
+    pub fn listen(self: &Arc<Self>, from: usize) -> Listener {
+        if self.listeners.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.epoch.send_modify(|epoch| *epoch += 1);
+        }
+        Listener { length: self.length.subscribe(), log: Arc::clone(self), next: from }
+    }
+
+    /// Stops the answer once nobody has listened for `linger`.
+    pub(super) async fn stop_when_deserted(self: Arc<Self>, linger: Duration) {
+        let mut epoch = self.epoch.subscribe();
+        loop {
+            if self.listeners.load(Ordering::SeqCst) == 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(linger) => {
+                        if self.listeners.load(Ordering::SeqCst) == 0 {
+                            self.stop();
+                            return;
+                        }
+                    }
+                    changed = epoch.changed() => if changed.is_err() { return },
+                }
+            } else if epoch.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads a log from somewhere to its end.
+pub struct Listener {
+    log: Arc<Log>,
+    length: watch::Receiver<(usize, bool)>,
+    next: usize,
+}
+
+impl Listener {
+    /// The next event with its number, from 0; nothing after the last.
+    pub async fn next(&mut self) -> Option<(usize, Event)> {
+        loop {
+            let (length, done) = *self.length.borrow_and_update();
+            if self.next < length {
+                let event = self.log.events.lock().get(self.next).cloned();
+                self.next += 1;
+                return event.map(|event| (self.next - 1, event));
+            }
+            if done || self.length.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if self.log.listeners.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.log.epoch.send_modify(|epoch| *epoch += 1);
+        }
+    }
+}
+
+/// All answers that are being written, and for a while the ones that were. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Answers(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    by_message: HashMap<String, Arc<Log>>,
+    /// One question of a conversation at a time.
+    turns: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
+}
+
+/// How long a finished answer can still be read from memory.
+const KEEP: Duration = Duration::from_secs(60);
+
+impl Answers {
+    /// Waits until no other answer runs in the conversation.
+    pub async fn turn(&self, conversation_id: &str) -> Turn {
+        let lock = Arc::clone(self.0.lock().turns.entry(conversation_id.to_owned()).or_default());
+        Turn { _guard: lock.lock_owned().await, answers: self.clone(), conversation_id: conversation_id.to_owned() }
+    }
+
+    pub(super) fn open(&self, message_id: &str, conversation_id: &str) -> Arc<Log> {
+        let log = Log::new(message_id.to_owned(), conversation_id.to_owned());
+        self.0.lock().by_message.insert(message_id.to_owned(), Arc::clone(&log));
+        log
+    }
+
+    pub fn find(&self, message_id: &str) -> Option<Arc<Log>> {
+        self.0.lock().by_message.get(message_id).cloned()
+    }
+
+    /// Forgets an answer some time after its end.
+    pub(super) fn close_later(&self, message_id: String) {
+        let answers = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(KEEP).await;
+            answers.0.lock().by_message.remove(&message_id);
+        });
+    }
+
+    /// Stops all of them, at the server's end.
+    pub fn stop_all(&self) {
+        self.0.lock().by_message.values().for_each(|log| log.stop());
+    }
+}
+
+/// The right to answer in a conversation.
+pub struct Turn {
+    _guard: tokio::sync::OwnedMutexGuard<()>,
+    answers: Answers,
+    conversation_id: String,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut state = self.answers.0.lock();
+        // Two: the map's and the guard's own. With more, somebody waits.
+        if state.turns.get(&self.conversation_id).is_some_and(|lock| Arc::strong_count(lock) <= 2) {
+            state.turns.remove(&self.conversation_id);
+        }
+    }
+}

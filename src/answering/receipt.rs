@@ -1,0 +1,82 @@
+//! An answer's whole origin, kept beside it for people to look into.
+
+use serde::Serialize;
+
+use super::{events::Usage, run::Passage};
+use crate::clock::Timestamp;
+
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Receipt {
+    pub question: String,
+    /// What was said before and counted for the search.
+    pub earlier: Vec<String>,
+    pub passages: Vec<ReceiptPassage>,
+    pub decision: Decision,
+    /// What the model was told, as roles and texts.
+    pub prompt: Vec<(String, String)>,
+    /// The model that the assistant names.
+    pub model: String,
+    /// Who served it in the end.
+    pub served_by: String,
+    pub fallbacks: Vec<Fallback>,
+    pub usage: Usage,
+    /// Milliseconds since the question was taken, step by step.
+    pub timings_ms: Vec<(String, i64)>,
+}
+
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Decision {
+    pub grounded: bool,
+    pub answered: bool,
+    pub confidence: Option<f64>,
+    pub min_confidence: Option<f64>,
+    pub why: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Fallback {
+    pub from: String,
+    pub failure: String,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ReceiptPassage {
+    source: i64,
+    document_id: String,
+    title: String,
+    headings: Vec<String>,
+    text: String,
+    start: i64,
+    end: i64,
+    score: f64,
+    keyword_rank: Option<i64>,
+    vector_rank: Option<i64>,
+}
+
+impl From<&Passage> for ReceiptPassage {
+    fn from(passage: &Passage) -> Self {
+        ReceiptPassage {
+            source: passage.source,
+            document_id: passage.document_id.clone(),
+            title: passage.title.clone(),
+            headings: passage.headings.clone(),
+            text: passage.text.clone(),
+            start: passage.start,
+            end: passage.end,
+            score: passage.score,
+            keyword_rank: passage.keyword_rank,
+            vector_rank: passage.vector_rank,
+        }
+    }
+}
+
+impl Receipt {
+    pub(super) fn mark(&mut self, step: &str, since: Timestamp, now: Timestamp) {
+        self.timings_ms.push((step.to_owned(), now.millis() - since.millis()));
+    }
+}

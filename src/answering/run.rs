@@ -1,0 +1,471 @@
+//! The numbered steps, for one question.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::join_all};
+
+use super::{
+    align, events,
+    events::{Event, FinishReason, Usage},
+    extractive,
+    filter::Filter,
+    log::Log,
+    prompt,
+    receipt::{Fallback, Receipt},
+    small_talk,
+};
+use crate::{
+    app::App,
+    assistants::{AnswerMode, Assistant},
+    clock::Timestamp,
+    conversations::{Citation, MessageStatus, Source, store as conversations},
+    error::{Code, Error, Result},
+    knowledge::{self, model::Mode},
+    llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
+};
+
+/// Everything that an answer needs to know, gathered before it begins.
+pub(super) struct Work {
+    pub app: App,
+    pub workspace_id: String,
+    pub assistant: Assistant,
+    pub project_ids: Vec<String>,
+    pub conversation_id: String,
+    pub message_id: String,
+    pub question: String,
+    /// What the same person said before, the oldest first.
+    pub earlier: Vec<String>,
+    pub history: Vec<llm::Message>,
+    pub log: Arc<Log>,
+    pub began: Timestamp,
+}
+
+/// A passage that was found, and the number of its source. Passages of one document are one source.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Passage {
+    pub source: i64,
+    pub document_id: String,
+    pub title: String,
+    pub headings: Vec<String>,
+    pub text: String,
+    pub url: Option<String>,
+    pub page: Option<i64>,
+    pub start: i64,
+    pub end: i64,
+    pub score: f64,
+    pub keyword_rank: Option<i64>,
+    pub vector_rank: Option<i64>,
+}
+
+impl Passage {
+    /// Title and headings, for the model.
+    pub(super) fn heading(&self) -> String {
+        std::iter::once(self.title.as_str()).chain(self.headings.iter().map(String::as_str)).collect::<Vec<_>>().join(" › ")
+    }
+}
+
+/// What there is of an answer at any moment; it survives the one who writes it.
+#[derive(Default)]
+struct Draft {
+    text: String,
+    sources: Vec<Source>,
+    citations: Vec<Citation>,
+    answered: bool,
+    receipt: Receipt,
+}
+
+enum End {
+    Stop,
+    Length,
+    Failed(Error),
+}
+
+/// How many passages an answer is made from, where the assistant does not say.
+const PASSAGES: usize = 6;
+/// How many units of the best passages are compared with the question by their vectors.
+const EMBEDDED_UNITS: usize = 14;
+
+/// Answers, and writes the answer down, however it ends.
+pub(super) async fn run(work: Work) {
+    let mut draft = Draft::default();
+    draft.receipt.question.clone_from(&work.question);
+    draft.receipt.earlier.clone_from(&work.earlier);
+    draft.receipt.model.clone_from(&work.assistant.model);
+    let limit = Duration::from_secs(work.app.config.chat.timeout_seconds);
+    let (end, status) = tokio::select! {
+        biased;
+        () = work.log.stopped().cancelled() => (End::Stop, MessageStatus::Stopped),
+        outcome = tokio::time::timeout(limit, steps(&work, &mut draft)) => match outcome {
+            Ok(Ok(end)) => (end, MessageStatus::Complete),
+            Ok(Err(error)) => (End::Failed(error), MessageStatus::Failed),
+            Err(_) if draft.text.is_empty() => {
+                let error = Error::upstream(format!("No answer came within {} s. Try again.", limit.as_secs())).context("chat");
+                (End::Failed(error), MessageStatus::Failed)
+            }
+            Err(_) => (End::Length, MessageStatus::Complete),
+        },
+    };
+    finish(&work, draft, end, status).await;
+}
+
+async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) {
+    draft.receipt.mark("done", work.began, work.app.now());
+    draft.receipt.decision.answered = draft.answered;
+    let usage = draft.receipt.usage;
+    let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
+    let receipt = serde_json::to_string(&draft.receipt).ok();
+    let (workspace_id, message_id) = (work.workspace_id.clone(), work.message_id.clone());
+    let stored = work
+        .app
+        .db
+        .write(move |tx| {
+            let outcome = conversations::Outcome { content: &content, sources: &sources, citations: &citations, status, receipt: receipt.as_deref() };
+            conversations::finish_answer(tx, &workspace_id, &message_id, &outcome)
+        })
+        .await;
+    let end = match (stored, end) {
+        (Err(error), _) => End::Failed(error),
+        (Ok(()), end) => end,
+    };
+    if !draft.citations.is_empty() {
+        work.log.extend(events::citations_events(&draft.citations));
+    }
+    let (finish_reason, error) = match end {
+        End::Stop => (FinishReason::Stop, None),
+        End::Length => (FinishReason::Length, None),
+        End::Failed(error) => {
+            tracing::warn!(?error, conversation = %work.conversation_id, "an answer failed");
+            (FinishReason::Error, Some(error.context("chat")))
+        }
+    };
+    work.log.push(Event::Finish {
+        finish_reason,
+        chat_id: work.conversation_id.clone(),
+        message_id: work.message_id.clone(),
+        usage,
+        answered: draft.answered,
+        error: error.as_ref().map(|error| events::shorten(error.message(), 200)),
+        code: error.as_ref().map(Error::wire_code),
+    });
+}
+
+async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
+    let answerer = work.app.models.answerer(&work.assistant.model);
+    let polite = small_talk::reply(&work.question);
+    // 1 and 2. The question with what was said before it, and the passages for it.
+    let found = if polite.is_some() || work.project_ids.is_empty() { None } else { Some(retrieve(work, draft).await?) };
+    draft.receipt.mark("retrieved", work.began, work.app.now());
+    // 3. Whether the documents answer it.
+    let grounded = polite.is_none()
+        && match work.assistant.answer_mode {
+            Some(mode) => mode == AnswerMode::Grounded,
+            None => !work.project_ids.is_empty(),
+        };
+    let answerable = found.as_ref().is_some_and(|found| found.answerable);
+    let passages = found.map(|found| found.passages).unwrap_or_default();
+    draft.receipt.decision.grounded = grounded;
+    draft.receipt.passages = passages.iter().map(Into::into).collect();
+    if grounded && !answerable {
+        draft.receipt.decision.why = "the documents do not answer the question".to_owned();
+        EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
+        say(work, draft, &not_found(work));
+        return Ok(End::Stop);
+    }
+    let passages = if answerable { passages } else { Vec::new() };
+    // 4 and 5. The answer, with its citations.
+    match answerer {
+        Answerer::Provider { endpoint, model, context_tokens } => {
+            match ask_model(work, draft, &endpoint, &model, context_tokens, &passages, grounded).await? {
+                Asked::Answered(end) => Ok(end),
+                Asked::Unanswered(failure) => {
+                    draft.receipt.fallbacks.push(Fallback {
+                        from: work.assistant.model.clone(),
+                        failure: failure.name().to_owned(),
+                        message: failure.to_string(),
+                    });
+                    answer_from_passages(work, draft, &passages, polite).await
+                }
+            }
+        }
+        Answerer::Builtin => answer_from_passages(work, draft, &passages, polite).await,
+        Answerer::Unconfigured => {
+            draft.receipt.fallbacks.push(Fallback {
+                from: work.assistant.model.clone(),
+                failure: "unconfigured".to_owned(),
+                message: "The model's provider has no key yet.".to_owned(),
+            });
+            answer_from_passages(work, draft, &passages, polite).await
+        }
+    }
+}
+
+struct Found {
+    passages: Vec<Passage>,
+    answerable: bool,
+}
+
+async fn retrieve(work: &Work, draft: &mut Draft) -> Result<Found> {
+    let settings = &work.assistant.retrieval;
+    let mut options = knowledge::SearchOptions {
+        limit: settings.top_k.and_then(|count| usize::try_from(count).ok()).unwrap_or(PASSAGES),
+        min_confidence: settings.min_score,
+        ..knowledge::SearchOptions::default()
+    };
+    options.weights.vector = settings.weights.vector.unwrap_or(options.weights.vector);
+    options.weights.keyword = settings.weights.keyword.unwrap_or(options.weights.keyword);
+    let question = knowledge::Question { text: work.question.clone(), earlier: work.earlier.clone() };
+    let result = match knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await {
+        // Without the embedding model the words alone still find something.
+        Err(error) if error.code() == Code::Unavailable => {
+            tracing::warn!(?error, "searching by keywords alone");
+            options.mode = Mode::Keyword;
+            knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await?
+        }
+        other => other?,
+    };
+    draft.receipt.decision.confidence = Some(result.confidence);
+    draft.receipt.decision.min_confidence = Some(result.min_confidence);
+    let mut documents: Vec<String> = Vec::new();
+    let passages = result
+        .data
+        .into_iter()
+        .map(|hit| {
+            let place = documents.iter().position(|id| *id == hit.document_id).unwrap_or_else(|| {
+                documents.push(hit.document_id.clone());
+                documents.len() - 1
+            });
+            Passage {
+                source: i64::try_from(place).unwrap_or(0) + 1,
+                document_id: hit.document_id,
+                title: hit.title,
+                headings: hit.headings,
+                text: hit.text,
+                url: hit.url,
+                page: hit.page,
+                start: hit.start,
+                end: hit.end,
+                score: hit.score,
+                keyword_rank: hit.keyword.map(|signal| signal.rank),
+                vector_rank: hit.vector.map(|signal| signal.rank),
+            }
+        })
+        .collect();
+    Ok(Found { passages, answerable: result.answerable })
+}
+
+/// The sources that these passages belong to, each with its best passage's beginning.
+fn sources_of(passages: &[Passage]) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    for passage in passages {
+        if sources.iter().all(|source| source.index != passage.source) {
+            sources.push(Source {
+                index: passage.source,
+                document_id: passage.document_id.clone(),
+                title: passage.title.clone(),
+                url: passage.url.clone(),
+                page: passage.page,
+                snippet: events::shorten(&passage.text.split_whitespace().collect::<Vec<_>>().join(" "), 240),
+                score: (passage.score * 10_000.0).round() / 10_000.0,
+            });
+        }
+    }
+    sources
+}
+
+fn show_sources(work: &Work, draft: &mut Draft, sources: Vec<Source>) {
+    if draft.sources.is_empty() && !sources.is_empty() {
+        work.log.extend(events::sources_events(&sources));
+        draft.sources = sources;
+    }
+}
+
+fn say(work: &Work, draft: &mut Draft, text: &str) {
+    if draft.text.is_empty() && !text.is_empty() {
+        draft.receipt.mark("first text", work.began, work.app.now());
+    }
+    draft.text.push_str(text);
+    work.log.extend(events::text_deltas(text));
+}
+
+fn not_found(work: &Work) -> String {
+    work.assistant.fallback_message.clone().unwrap_or_else(|| "I'm sorry, I could not find an answer to that in the documentation.".to_owned())
+}
+
+/// The built-in answerer's turn.
+async fn answer_from_passages(work: &Work, draft: &mut Draft, passages: &[Passage], polite: Option<&str>) -> Result<End> {
+    EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
+    if let Some(reply) = polite {
+        draft.answered = true;
+        "politeness".clone_into(&mut draft.receipt.decision.why);
+        say(work, draft, reply);
+        return Ok(End::Stop);
+    }
+    let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
+    let units = extractive::units(&texts, 40);
+    let cosines = cosines(work, &units).await;
+    let scores: Vec<f64> = passages.iter().map(|passage| passage.score).collect();
+    let parts = extractive::compose(&work.question, &units, &scores, cosines.as_deref());
+    if parts.is_empty() {
+        say(work, draft, &not_found(work));
+        return Ok(End::Stop);
+    }
+    // Sources are numbered in the order in which the answer uses them.
+    let mut used: Vec<i64> = Vec::new();
+    for part in &parts {
+        let source = passages[part.passage].source;
+        if !used.contains(&source) {
+            used.push(source);
+        }
+    }
+    let number = |source: i64| used.iter().position(|one| *one == source).map_or(0, |place| i64::try_from(place).unwrap_or(0) + 1);
+    let in_order: Vec<Passage> = used
+        .iter()
+        .filter_map(|source| parts.iter().map(|part| &passages[part.passage]).find(|passage| passage.source == *source))
+        .map(|passage| Passage { source: number(passage.source), ..passage.clone() })
+        .collect();
+    show_sources(work, draft, sources_of(&in_order));
+    draft.answered = true;
+    "the documents answer it".clone_into(&mut draft.receipt.decision.why);
+    for part in &parts {
+        let glue = part.text.len() - part.text.trim_start().len();
+        let start = count(&draft.text) + count(&part.text[..glue]);
+        say(work, draft, &part.text);
+        let citation = Citation { index: number(passages[part.passage].source), start, end: count(&draft.text) };
+        align::add(&mut draft.citations, citation, &draft.text);
+    }
+    Ok(End::Stop)
+}
+
+fn count(text: &str) -> i64 {
+    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
+}
+
+/// How near each unit is to the question; nothing where the model is not there, or there are too many units.
+async fn cosines(work: &Work, units: &[extractive::Unit]) -> Option<Vec<f64>> {
+    if units.is_empty() {
+        return None;
+    }
+    let embedder = &work.app.embedder;
+    let question = embedder.query(&work.question).await.ok()?;
+    let vectors = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| embedder.query(&unit.text))).await;
+    let mut cosines = Vec::with_capacity(units.len());
+    for vector in vectors {
+        let vector = vector.ok()?;
+        cosines.push(question.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum());
+    }
+    // The rest come from weaker passages; they count by their words, and less.
+    cosines.resize(units.len(), 0.0);
+    Some(cosines)
+}
+
+enum Asked {
+    Answered(End),
+    /// Nothing was said; the next one may take the turn.
+    Unanswered(Failure),
+}
+
+/// How often a model is asked before its first word, and how long is waited in between.
+const TRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(300);
+
+async fn ask_model(work: &Work, draft: &mut Draft, endpoint: &llm::Endpoint, model: &str, context_tokens: u32, passages: &[Passage], grounded: bool) -> Result<Asked> {
+    let answer_tokens = u32::try_from(work.assistant.max_tokens).unwrap_or(4096).min(context_tokens / 2).max(1);
+    let window = usize::try_from(context_tokens.saturating_sub(answer_tokens)).unwrap_or(0);
+    let messages = prompt::messages(&work.assistant.instructions, passages, grounded, &work.history, &work.question, window);
+    draft.receipt.prompt = messages.iter().map(|message| (role(message).to_owned(), message.text().to_owned())).collect();
+    let request = llm::Request {
+        model: model.to_owned(),
+        messages,
+        temperature: Some(work.assistant.temperature),
+        max_tokens: Some(answer_tokens),
+        tools: Vec::new(),
+    };
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match stream_model(work, draft, endpoint, request.clone(), passages, grounded).await {
+            Ok(end) => {
+                draft.receipt.served_by.clone_from(&work.assistant.model);
+                return Ok(Asked::Answered(end));
+            }
+            Err(failure) if !draft.text.is_empty() => {
+                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed in mid-answer");
+                draft.answered = true;
+                draft.receipt.served_by.clone_from(&work.assistant.model);
+                return Err(Error::upstream("The answer broke off, because the model's provider failed. Ask again to get the whole of it."));
+            }
+            Err(failure) if failure.is_retryable_before_first_token() && tries < TRIES => {
+                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed and is asked once more");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(failure) => {
+                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed; the built-in answerer takes the turn");
+                return Ok(Asked::Unanswered(failure));
+            }
+        }
+    }
+}
+
+fn role(message: &llm::Message) -> &'static str {
+    match message {
+        llm::Message::System(_) => "system",
+        llm::Message::User(_) => "user",
+        llm::Message::Assistant { .. } => "assistant",
+        llm::Message::Tool { .. } => "tool",
+    }
+}
+
+/// Passes one model's answer on as it comes.
+async fn stream_model(work: &Work, draft: &mut Draft, endpoint: &llm::Endpoint, request: llm::Request, passages: &[Passage], grounded: bool) -> std::result::Result<End, Failure> {
+    let addresses = passages.iter().flat_map(|passage| [passage.text.as_str(), passage.url.as_deref().unwrap_or_default()]);
+    let mut filter = Filter::new(addresses.chain([work.assistant.instructions.as_str()]));
+    let mut stream = llm::stream(&work.app.client, endpoint, request);
+    let mut opening = String::new();
+    let mut is_open = !grounded;
+    let mut end = End::Stop;
+    while let Some(event) = stream.next().await {
+        match event? {
+            llm::Event::Text(text) => {
+                let text = if is_open {
+                    text
+                } else {
+                    // A grounded model may say that the sources are silent; until that is ruled out, nothing is shown.
+                    opening.push_str(&text);
+                    let heard = opening.trim_start();
+                    if prompt::NOT_IN_SOURCES.starts_with(heard) || heard.starts_with(prompt::NOT_IN_SOURCES) {
+                        continue;
+                    }
+                    is_open = true;
+                    std::mem::take(&mut opening)
+                };
+                pass_on(work, draft, &filter.push(&text), passages);
+            }
+            llm::Event::Usage { input_tokens, output_tokens } => {
+                draft.receipt.usage = Usage { input_tokens: input_tokens.into(), output_tokens: output_tokens.into() };
+            }
+            llm::Event::Finish(llm::Finish::Length) => end = End::Length,
+            llm::Event::Finish(_) | llm::Event::ToolCall(_) => {}
+        }
+    }
+    if !is_open && opening.trim_start().starts_with(prompt::NOT_IN_SOURCES) {
+        "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
+        say(work, draft, &not_found(work));
+        return Ok(End::Stop);
+    }
+    pass_on(work, draft, &filter.push(&opening), passages);
+    pass_on(work, draft, &filter.finish(), passages);
+    draft.answered = true;
+    "the model answered".clone_into(&mut draft.receipt.decision.why);
+    let known: Vec<(i64, &str)> = passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
+    draft.citations = align::citations(&draft.text, &known);
+    Ok(end)
+}
+
+/// Shows a piece of the model's text, after the sources that it was given.
+fn pass_on(work: &Work, draft: &mut Draft, text: &str, passages: &[Passage]) {
+    if text.is_empty() {
+        return;
+    }
+    show_sources(work, draft, sources_of(passages));
+    say(work, draft, text);
+}

@@ -1,0 +1,228 @@
+//! From a question to a running answer: the conversation it belongs to, the message on disk, the task that answers.
+
+use std::{sync::Arc, time::Duration};
+
+use rusqlite::Connection;
+
+use super::{
+    api::{ChatMessage, ChatRole},
+    events::Event,
+    log::{Answers, Log},
+    run,
+};
+use crate::{
+    app::App,
+    assistants::{self, Assistant},
+    clock::Timestamp,
+    conversations::{
+        Channel, Message, MessageRole, MessageStatus,
+        model::title_of,
+        store::{self, NewConversation, Repeated},
+    },
+    db::Tx,
+    error::{Error, Result},
+    ids::prefix,
+    llm,
+};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub workspace_id: String,
+    /// Nobody, for a visitor.
+    pub user_id: Option<String>,
+    pub channel: Channel,
+}
+
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The conversation to go on with; it must be the asker's, which the caller has seen to.
+    pub conversation_id: Option<String>,
+    /// At least one, the last one a user's; see `check_messages`.
+    pub messages: Vec<ChatMessage>,
+    /// A caller's key and the body's hash.
+    pub idempotency: Option<(String, String)>,
+    /// Told to a visitor whose session was made with this question.
+    pub session_token: Option<String>,
+}
+
+/// An answer that is being written, or has been.
+pub struct Answering {
+    pub log: Arc<Log>,
+    pub conversation_id: String,
+    pub message_id: String,
+    pub model: String,
+}
+
+/// How long a key makes a retried request answer the same message.
+const REMEMBER: Duration = Duration::from_secs(24 * 3600);
+/// How many messages of a conversation a model may be told of.
+const HISTORY: i64 = 60;
+
+/// Puts the question on disk and sets the answer going. It waits while another answer of the conversation runs.
+pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: Asker, question: Question) -> Result<Answering> {
+    if let Some(known) = repeated(app, answers, &asker, &question)? {
+        return Ok(known);
+    }
+    let conversation_id = match &question.conversation_id {
+        Some(id) => Some(id.clone()),
+        None => app.db.read(|connection| find_continued(connection, &asker, &assistant.id, &question.messages))?,
+    };
+    let is_new = conversation_id.is_none();
+    let conversation_id = conversation_id.unwrap_or_else(|| app.new_id(prefix::CONVERSATION));
+    let turn = answers.turn(&conversation_id).await;
+    let began = app.now();
+    let message_id = app.new_id(prefix::MESSAGE);
+    let saved = {
+        let (app_, asker, question, assistant_id) = (app.clone(), asker.clone(), question.clone(), assistant.id.clone());
+        let (conversation_id, message_id) = (conversation_id.clone(), message_id.clone());
+        app.db
+            .write(move |tx| {
+                let place = Place { app: &app_, workspace_id: &asker.workspace_id, conversation_id: &conversation_id, now: began };
+                if is_new {
+                    insert_conversation(tx, &place, &asker, &assistant_id, &question.messages)?;
+                }
+                let earlier = add_questions(tx, &place, &question.messages, is_new)?;
+                store::append_message(tx, place.workspace_id, place.conversation_id, &message_id, MessageRole::Assistant, "", None, MessageStatus::Streaming, began)?;
+                if let Some((key, body_hash)) = question.idempotency {
+                    let repeated = Repeated { body_hash, conversation_id: conversation_id.clone(), message_id };
+                    store::insert_repeated(tx, place.workspace_id, &key, &repeated, began)?;
+                }
+                let projects = assistants::store::list_connections(tx, place.workspace_id, &assistant_id)?;
+                Ok((earlier, projects.into_iter().map(|(id, _)| id).collect::<Vec<_>>()))
+            })
+            .await
+    };
+    let (before, project_ids) = saved?;
+    let log = answers.open(&message_id, &conversation_id);
+    log.push(Event::Start { chat_id: conversation_id.clone(), message_id: message_id.clone(), model: assistant.model.clone(), session_token: question.session_token });
+    let model = assistant.model.clone();
+    let work = run::Work {
+        app: app.clone(),
+        workspace_id: asker.workspace_id,
+        assistant,
+        project_ids,
+        conversation_id: conversation_id.clone(),
+        message_id: message_id.clone(),
+        question: question.messages.last().map(|message| message.content.clone()).unwrap_or_default(),
+        earlier: before.iter().filter(|message| message.role == MessageRole::User).map(|message| message.content.clone()).collect(),
+        history: before.iter().filter_map(told).collect(),
+        log: Arc::clone(&log),
+        began,
+    };
+    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
+    let answers = answers.clone();
+    tokio::spawn(async move {
+        let message_id = work.message_id.clone();
+        run::run(work).await;
+        answers.close_later(message_id);
+        drop(turn);
+    });
+    Ok(Answering { log, conversation_id, message_id, model })
+}
+
+/// The answer to an earlier request with the same key.
+fn repeated(app: &App, answers: &Answers, asker: &Asker, question: &Question) -> Result<Option<Answering>> {
+    let Some((key, body_hash)) = &question.idempotency else { return Ok(None) };
+    let since = app.now().minus(REMEMBER);
+    let Some(known) = app.db.read(|connection| store::find_repeated(connection, &asker.workspace_id, key, since))? else { return Ok(None) };
+    if known.body_hash != *body_hash {
+        return Err(Error::conflict("This `Idempotency-Key` was used with another body. Take a new key for a new request.").context("chat"));
+    }
+    if let Some(log) = answers.find(&known.message_id) {
+        return Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }));
+    }
+    // The answer is no longer in memory: it is told again from what was stored.
+    let message = app.db.read(|connection| store::find_message(connection, &asker.workspace_id, &known.conversation_id, &known.message_id))?;
+    let Some(message) = message else { return Ok(None) };
+    let log = answers.open(&known.message_id, &known.conversation_id);
+    log.extend(super::api::retell(&known.conversation_id, &message));
+    answers.close_later(known.message_id.clone());
+    Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }))
+}
+
+/// The asker's conversation whose messages are those before the last one: how a client that sends the whole history each
+/// time goes on with it.
+fn find_continued(connection: &Connection, asker: &Asker, assistant_id: &str, messages: &[ChatMessage]) -> Result<Option<String>> {
+    let (Some(user_id), Some((_, before))) = (&asker.user_id, messages.split_last()) else { return Ok(None) };
+    if before.is_empty() {
+        return Ok(None);
+    }
+    let length = i64::try_from(before.len()).unwrap_or(i64::MAX);
+    for id in store::find_by_length(connection, &asker.workspace_id, assistant_id, user_id, length)? {
+        let stored = store::list_messages(connection, &asker.workspace_id, &id, None, length)?;
+        let same = stored.iter().zip(before).all(|(stored, sent)| stored.role == sent.role.stored() && stored.content == sent.content);
+        if same && stored.len() == before.len() {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+struct Place<'a> {
+    app: &'a App,
+    workspace_id: &'a str,
+    conversation_id: &'a str,
+    now: Timestamp,
+}
+
+fn insert_conversation(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, assistant_id: &str, messages: &[ChatMessage]) -> Result<()> {
+    let first = messages.iter().find(|message| message.role == ChatRole::User).map(|message| title_of(&message.content));
+    store::insert_conversation(
+        tx,
+        &NewConversation {
+            id: place.conversation_id,
+            workspace_id: place.workspace_id,
+            assistant_id,
+            channel: asker.channel,
+            user_id: asker.user_id.as_deref(),
+            title: first.as_deref(),
+            now: place.now,
+        },
+    )
+}
+
+/// Stores what is new of the messages, and gives back what was said before the question. A new conversation takes all of
+/// them; an existing one the user's messages at the end, unless they are there already because the request is a retry.
+fn add_questions(tx: &Tx<'_>, place: &Place<'_>, messages: &[ChatMessage], is_new: bool) -> Result<Vec<Message>> {
+    let stored = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
+    let trailing = messages.iter().rposition(|message| message.role != ChatRole::User).map_or(messages, |last| &messages[last + 1..]);
+    let to_add: &[ChatMessage] = if is_new {
+        messages
+    } else if is_retry(&stored, trailing) {
+        &[]
+    } else {
+        store::reopen(tx, place.workspace_id, place.conversation_id, place.now)?;
+        trailing
+    };
+    for message in to_add {
+        let id = place.app.new_id(prefix::MESSAGE);
+        store::append_message(tx, place.workspace_id, place.conversation_id, &id, message.role.stored(), &message.content, None, MessageStatus::Complete, place.now)?;
+    }
+    let mut all = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
+    // The question itself is not part of its history.
+    if let Some(last) = all.iter().rposition(|message| message.role == MessageRole::User) {
+        all.truncate(last);
+    }
+    Ok(all)
+}
+
+/// Whether these messages are the last that the conversation holds, and still unanswered.
+fn is_retry(stored: &[Message], trailing: &[ChatMessage]) -> bool {
+    let unanswered = |message: &&Message| message.role == MessageRole::Assistant && message.status != MessageStatus::Complete;
+    let end = stored.len() - stored.iter().rev().take_while(unanswered).count();
+    let asked: Vec<&Message> = stored[..end].iter().filter(|message| !unanswered(message)).collect();
+    asked.len() >= trailing.len()
+        && !trailing.is_empty()
+        && asked[asked.len() - trailing.len()..].iter().zip(trailing).all(|(stored, sent)| stored.role == MessageRole::User && stored.content == sent.content)
+}
+
+/// A stored message as a model is told of it.
+fn told(message: &Message) -> Option<llm::Message> {
+    match message.role {
+        _ if message.content.trim().is_empty() => None,
+        MessageRole::User => Some(llm::Message::User(message.content.clone())),
+        MessageRole::Assistant | MessageRole::Agent => Some(llm::Message::assistant(message.content.clone())),
+        MessageRole::Note | MessageRole::Event => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! A conversation and its messages, as the API shows them.
+
+use poem_openapi::{Enum, Object};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use crate::{access::Caller, clock::Timestamp};
+
+/// An enum that is stored and shown as a word.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+        pub enum $name {
+            $(#[oai(rename = $word)] #[serde(rename = $word)] $variant),*
+        }
+
+        impl $name {
+            pub const fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.word().into())
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                match value.as_str()? {
+                    $($word => Ok($name::$variant),)*
+                    _ => Err(FromSqlError::InvalidType),
+                }
+            }
+        }
+    )*};
+}
+
+words! {
+    /// How the other side reaches us.
+    Channel { Api "api", Dashboard "dashboard", Widget "widget", Sms "sms", Site "site" }
+    ConversationStatus { Open "open", Pending "pending", Closed "closed" }
+    Handler { Ai "ai", Human "human" }
+    MessageRole { User "user", Assistant "assistant", Agent "agent", Note "note", Event "event" }
+    /// Of an answer: still written, whole, stopped by somebody, or broken off by a failure.
+    MessageStatus { Streaming "streaming", Complete "complete", Stopped "stopped", Failed "failed" }
+}
+
+impl Channel {
+    /// Whether strangers come this way; such conversations are in the workspace's inbox.
+    pub fn is_public(self) -> bool {
+        matches!(self, Channel::Widget | Channel::Sms | Channel::Site)
+    }
+}
+
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    pub id: String,
+    pub title: Option<String>,
+    pub assistant_id: String,
+    pub channel: Channel,
+    pub status: ConversationStatus,
+    pub handler: Handler,
+    pub assignee_id: Option<String>,
+    pub contact_id: Option<String>,
+    pub message_count: i64,
+    pub tags: Vec<String>,
+    pub rating: Option<i64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub last_message_at: Timestamp,
+    #[oai(skip)]
+    #[serde(skip)]
+    pub user_id: Option<String>,
+}
+
+impl Conversation {
+    /// One's own, and the inbox's.
+    pub fn may_be_seen_by(&self, who: &Caller) -> bool {
+        self.channel.is_public() || who.is_admin() || self.user_id.as_deref() == Some(&who.user_id)
+    }
+}
+
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    pub id: String,
+    pub role: MessageRole,
+    pub content: String,
+    /// The name of who wrote it, where there is one to show.
+    pub author: Option<String>,
+    /// What an answer was made from.
+    pub sources: Vec<Source>,
+    /// Which characters of the content which source supports.
+    pub citations: Vec<Citation>,
+    pub feedback: Option<i64>,
+    pub status: MessageStatus,
+    pub created_at: Timestamp,
+}
+
+/// A passage that an answer was made from.
+#[derive(Debug, Clone, PartialEq, Object, Serialize, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// From 1; what a citation names.
+    pub index: i64,
+    pub document_id: String,
+    pub title: String,
+    pub url: Option<String>,
+    pub page: Option<i64>,
+    /// The beginning of the passage.
+    pub snippet: String,
+    pub score: f64,
+}
+
+/// The characters `start..end` of an answer, counted in Unicode code points, are supported by the source `index`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Object, Serialize, Deserialize)]
+pub struct Citation {
+    pub index: i64,
+    pub start: i64,
+    pub end: i64,
+}
+
+/// The first words of the first question.
+pub fn title_of(question: &str) -> String {
+    const MOST: usize = 80;
+    let line = question.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MOST {
+        return line;
+    }
+    let cut: String = line.chars().take(MOST).collect();
+    let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(head, _)| head);
+    format!("{}…", whole_words.trim_end_matches([',', ';', ':', '.']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_cut_between_words() {
+        assert_eq!(title_of(" How do I\nreset it? "), "How do I reset it?");
+        let long = title_of(&"word ".repeat(40));
+        assert!(long.ends_with("word…") && long.chars().count() <= 81, "{long}");
+        assert_eq!(title_of(&"語".repeat(200)).chars().count(), 81);
+    }
+}

@@ -1,0 +1,262 @@
+//! The tables `conversations`, `messages`, `receipts` and `idempotency_keys`.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::model::{Channel, Citation, Conversation, ConversationStatus, Handler, Message, MessageRole, MessageStatus, Source};
+use crate::{access::Caller, clock::Timestamp, db::Tx, error::Result};
+
+const CONVERSATION: &str = "c.id, c.title, c.assistant_id, c.channel, c.status, c.handler, c.assignee_id, c.contact_id, c.message_count, c.tags,
+    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id";
+
+fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
+    Ok(Conversation {
+        id: row.get(0)?,
+        title: row.get(1)?,
+        assistant_id: row.get(2)?,
+        channel: row.get(3)?,
+        status: row.get(4)?,
+        handler: row.get(5)?,
+        assignee_id: row.get(6)?,
+        contact_id: row.get(7)?,
+        message_count: row.get(8)?,
+        tags: serde_json::from_str(&row.get::<_, String>(9)?).unwrap_or_default(),
+        rating: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
+        last_message_at: row.get(13)?,
+        user_id: row.get(14)?,
+    })
+}
+
+pub struct NewConversation<'a> {
+    pub id: &'a str,
+    pub workspace_id: &'a str,
+    pub assistant_id: &'a str,
+    pub channel: Channel,
+    pub user_id: Option<&'a str>,
+    pub title: Option<&'a str>,
+    pub now: Timestamp,
+}
+
+pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()> {
+    tx.prepare_cached(
+        "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, tags, message_count,
+             created_at, updated_at, last_message_at)
+         values (:id, :ws, :assistant_id, :title, :channel, 'open', 'ai', :user_id, '[]', 0, :now, :now, :now)",
+    )?
+    .execute(named_params! {
+        ":id": new.id, ":ws": new.workspace_id, ":assistant_id": new.assistant_id, ":title": new.title, ":channel": new.channel,
+        ":user_id": new.user_id, ":now": new.now,
+    })?;
+    Ok(())
+}
+
+pub fn find_conversation(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<Conversation>> {
+    Ok(connection
+        .prepare_cached(&format!("select {CONVERSATION} from conversations c where c.workspace_id = ?1 and c.id = ?2"))?
+        .query_row((workspace_id, id), conversation)
+        .optional()?)
+}
+
+/// What a list of conversations is narrowed by.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub assistant_id: Option<String>,
+    pub channel: Option<Channel>,
+    pub status: Option<ConversationStatus>,
+    pub handler: Option<Handler>,
+    pub assignee_id: Option<String>,
+    pub contact_id: Option<String>,
+    /// Words that were said, each as a prefix.
+    pub q: Option<String>,
+}
+
+/// The conversations that the caller may see, the one with the newest message first.
+pub fn list_conversations(connection: &Connection, who: &Caller, filter: &Filter, limit: i64, offset: i64) -> Result<(Vec<Conversation>, i64)> {
+    const SEEN: &str = "c.workspace_id = :ws
+        and (c.channel in ('widget', 'sms', 'site') or c.user_id = :user or :admin)
+        and (:assistant_id is null or c.assistant_id = :assistant_id) and (:channel is null or c.channel = :channel)
+        and (:status is null or c.status = :status) and (:handler is null or c.handler = :handler)
+        and (:assignee_id is null or c.assignee_id = :assignee_id) and (:contact_id is null or c.contact_id = :contact_id)
+        and (:q is null or c.id in (select m.conversation_id from messages_fts f join messages m on m.row = f.rowid
+                                    where messages_fts match :q and m.workspace_id = :ws))";
+    let q = filter.q.as_deref().and_then(match_words);
+    if filter.q.is_some() && q.is_none() {
+        return Ok((Vec::new(), 0));
+    }
+    let mut statement = connection.prepare_cached(&format!(
+        "select {CONVERSATION} from conversations c where {SEEN} order by c.last_message_at desc, c.row desc limit :limit offset :offset"
+    ))?;
+    let admin = who.is_admin();
+    let rows = statement
+        .query_map(
+            named_params! {
+                ":ws": who.workspace_id, ":user": who.user_id, ":admin": admin, ":assistant_id": filter.assistant_id, ":channel": filter.channel,
+                ":status": filter.status, ":handler": filter.handler, ":assignee_id": filter.assignee_id, ":contact_id": filter.contact_id,
+                ":q": q, ":limit": limit, ":offset": offset,
+            },
+            conversation,
+        )?
+        .collect::<rusqlite::Result<_>>()?;
+    let total = connection.prepare_cached(&format!("select count(*) from conversations c where {SEEN}"))?.query_row(
+        named_params! {
+            ":ws": who.workspace_id, ":user": who.user_id, ":admin": admin, ":assistant_id": filter.assistant_id, ":channel": filter.channel,
+            ":status": filter.status, ":handler": filter.handler, ":assignee_id": filter.assignee_id, ":contact_id": filter.contact_id, ":q": q,
+        },
+        |row| row.get(0),
+    )?;
+    Ok((rows, total))
+}
+
+/// What somebody typed as an FTS5 query that cannot be malformed: every word, quoted, the last one as a prefix.
+fn match_words(text: &str) -> Option<String> {
+    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(16).map(|word| format!("\"{word}\"")).collect();
+    (!words.is_empty()).then(|| format!("{}*", words.join(" ")))
+}
+
+/// The caller's latest conversations with this assistant that have this many messages, with what was said in each.
+pub fn find_by_length(connection: &Connection, workspace_id: &str, assistant_id: &str, user_id: &str, messages: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "select id from conversations where workspace_id = ?1 and user_id = ?2 and assistant_id = ?3 and message_count = ?4 and channel in ('api', 'dashboard')
+         order by last_message_at desc limit 20",
+    )?;
+    Ok(statement.query_map((workspace_id, user_id, assistant_id, messages), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn reopen(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update conversations set status = 'open', updated_at = ?3 where workspace_id = ?1 and id = ?2 and status = 'closed'")?
+        .execute((workspace_id, id, now))?;
+    Ok(())
+}
+
+/// Its messages go with it by the foreign key, whose actions fire the triggers that keep the search index in step.
+pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<bool> {
+    Ok(tx.prepare_cached("delete from conversations where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id))? > 0)
+}
+
+const MESSAGE: &str = "id, role, content, author, sources, citations, feedback, status, created_at";
+
+fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
+        id: row.get(0)?,
+        role: row.get(1)?,
+        content: row.get(2)?,
+        author: row.get(3)?,
+        sources: serde_json::from_str::<Vec<Source>>(&row.get::<_, String>(4)?).unwrap_or_default(),
+        citations: serde_json::from_str::<Vec<Citation>>(&row.get::<_, String>(5)?).unwrap_or_default(),
+        feedback: row.get(6)?,
+        status: row.get(7)?,
+        created_at: row.get(8)?,
+    })
+}
+
+/// Adds a message, at `now` or a millisecond after the last one, whichever is later.
+pub fn append_message(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id: &str, role: MessageRole, content: &str, author: Option<&str>, status: MessageStatus, now: Timestamp) -> Result<Timestamp> {
+    let at: Timestamp = tx
+        .prepare_cached("select max(?3, coalesce(max(created_at) + 1, 0)) from messages where workspace_id = ?1 and conversation_id = ?2")?
+        .query_row((workspace_id, conversation_id, now), |row| row.get(0))?;
+    tx.prepare_cached(
+        "insert into messages (id, workspace_id, conversation_id, role, content, author, sources, citations, status, created_at)
+         values (:id, :ws, :conversation_id, :role, :content, :author, '[]', '[]', :status, :at)",
+    )?
+    .execute(named_params! {
+        ":id": id, ":ws": workspace_id, ":conversation_id": conversation_id, ":role": role, ":content": content, ":author": author,
+        ":status": status, ":at": at,
+    })?;
+    tx.prepare_cached(
+        "update conversations set message_count = message_count + 1, last_message_at = ?3, updated_at = ?3 where workspace_id = ?1 and id = ?2",
+    )?
+    .execute((workspace_id, conversation_id, at))?;
+    Ok(at)
+}
+
+/// What an answer came to.
+pub struct Outcome<'a> {
+    pub content: &'a str,
+    pub sources: &'a [Source],
+    pub citations: &'a [Citation],
+    pub status: MessageStatus,
+    /// JSON.
+    pub receipt: Option<&'a str>,
+}
+
+pub fn finish_answer(tx: &Tx<'_>, workspace_id: &str, message_id: &str, outcome: &Outcome<'_>) -> Result<()> {
+    tx.prepare_cached("update messages set content = :content, sources = :sources, citations = :citations, status = :status where workspace_id = :ws and id = :id")?
+        .execute(named_params! {
+            ":ws": workspace_id, ":id": message_id, ":content": outcome.content, ":sources": serde_json::to_string(outcome.sources)?,
+            ":citations": serde_json::to_string(outcome.citations)?, ":status": outcome.status,
+        })?;
+    if let Some(receipt) = outcome.receipt {
+        tx.prepare_cached("insert into receipts (workspace_id, message_id, receipt) values (?1, ?2, ?3) on conflict (message_id) do update set receipt = excluded.receipt")?
+            .execute((workspace_id, message_id, receipt))?;
+    }
+    Ok(())
+}
+
+/// Marks the answers that a process which is gone was writing; it may have been killed in mid-answer.
+pub fn stop_orphaned_answers(tx: &Tx<'_>) -> Result<usize> {
+    Ok(tx.prepare_cached("update messages set status = 'stopped' where status = 'streaming'")?.execute([])?)
+}
+
+/// A conversation's messages, the oldest first; with `before`, the last ones before that time.
+pub fn list_messages(connection: &Connection, workspace_id: &str, conversation_id: &str, before: Option<Timestamp>, limit: i64) -> Result<Vec<Message>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "select {MESSAGE} from messages where workspace_id = ?1 and conversation_id = ?2 and (?3 is null or created_at < ?3)
+         order by created_at desc limit ?4"
+    ))?;
+    let mut messages: Vec<Message> = statement.query_map((workspace_id, conversation_id, before, limit), message)?.collect::<rusqlite::Result<_>>()?;
+    messages.reverse();
+    Ok(messages)
+}
+
+pub fn count_messages(connection: &Connection, workspace_id: &str, conversation_id: &str) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("select count(*) from messages where workspace_id = ?1 and conversation_id = ?2")?
+        .query_row((workspace_id, conversation_id), |row| row.get(0))?)
+}
+
+pub fn find_message(connection: &Connection, workspace_id: &str, conversation_id: &str, id: &str) -> Result<Option<Message>> {
+    Ok(connection
+        .prepare_cached(&format!("select {MESSAGE} from messages where workspace_id = ?1 and conversation_id = ?2 and id = ?3"))?
+        .query_row((workspace_id, conversation_id, id), message)
+        .optional()?)
+}
+
+pub fn find_receipt(connection: &Connection, workspace_id: &str, conversation_id: &str, message_id: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached(
+            "select r.receipt from receipts r join messages m on m.id = r.message_id
+             where r.workspace_id = ?1 and m.conversation_id = ?2 and r.message_id = ?3",
+        )?
+        .query_row((workspace_id, conversation_id, message_id), |row| row.get(0))
+        .optional()?)
+}
+
+/// What a request with this key was answered with.
+pub struct Repeated {
+    pub body_hash: String,
+    pub conversation_id: String,
+    pub message_id: String,
+}
+
+pub fn find_repeated(connection: &Connection, workspace_id: &str, key: &str, since: Timestamp) -> Result<Option<Repeated>> {
+    Ok(connection
+        .prepare_cached("select body_hash, conversation_id, message_id from idempotency_keys where workspace_id = ?1 and key = ?2 and created_at > ?3")?
+        .query_row((workspace_id, key, since), |row| Ok(Repeated { body_hash: row.get(0)?, conversation_id: row.get(1)?, message_id: row.get(2)? }))
+        .optional()?)
+}
+
+pub fn insert_repeated(tx: &Tx<'_>, workspace_id: &str, key: &str, repeated: &Repeated, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "insert into idempotency_keys (workspace_id, key, body_hash, conversation_id, message_id, created_at) values (?1, ?2, ?3, ?4, ?5, ?6)
+         on conflict (workspace_id, key) do update set body_hash = excluded.body_hash, conversation_id = excluded.conversation_id,
+             message_id = excluded.message_id, created_at = excluded.created_at",
+    )?
+    .execute((workspace_id, key, &repeated.body_hash, &repeated.conversation_id, &repeated.message_id, now))?;
+    Ok(())
+}
+
+pub fn delete_repeated_before(tx: &Tx<'_>, time: Timestamp) -> Result<()> {
+    tx.prepare_cached("delete from idempotency_keys where created_at <= ?1")?.execute([time])?;
+    Ok(())
+}

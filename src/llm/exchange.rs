@@ -172,7 +172,7 @@ impl Exchange {
 
 /// A request to an address that the endpoint's settings name, if the server may go there.
 pub(super) fn request(client: &Client, method: Method, url: url::Url) -> Result<reqwest::RequestBuilder, Failure> {
-    client.request(method, url.as_str()).map_err(|_| Failure::Unreachable(Unreachable::Forbidden))
+    client.request_directly(method, url.as_str()).map_err(|_| Failure::Unreachable(Unreachable::Forbidden))
 }
 
 /// Sends the request; an answer that is not a success is a failure, told from its status and the start of its body.
@@ -222,9 +222,6 @@ fn drain(mut response: reqwest::Response) {
 fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::Misconfigured("base address or API key cannot be used in a request");
-    }
-    if error.is_redirect() {
-        return Failure::Misconfigured("base address leads elsewhere; it must be the one that answers");
     }
     if !error.is_connect() {
         // The connection stood, and ended before a status came.

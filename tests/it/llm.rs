@@ -1,6 +1,7 @@
-//! `llm` against a scripted provider: its answers here, its faults in `failures`.
+//! `llm` against a scripted provider: its answers here, its faults in `failures`, which provider is asked in `providers`.
 
 mod failures;
+mod providers;
 
 use std::time::Duration;
 

@@ -100,6 +100,7 @@ struct State {
     models: Mutex<Value>,
     received: watch::Sender<Vec<Received>>,
     connections: AtomicUsize,
+    listings: AtomicUsize,
 }
 
 impl LlmServer {
@@ -113,6 +114,7 @@ impl LlmServer {
             models: Mutex::new(json!({ "object": "list", "data": [{ "id": "scripted", "object": "model" }] })),
             received: watch::Sender::new(Vec::new()),
             connections: AtomicUsize::new(0),
+            listings: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
         LlmServer { address, state, accepting }
@@ -155,6 +157,11 @@ impl LlmServer {
     /// How many connections have been accepted.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How often the list of models was asked for.
+    pub fn listings(&self) -> usize {
+        self.state.listings.load(Ordering::SeqCst)
     }
 
     /// Waits for the `n`th question, counted from 0.
@@ -221,6 +228,7 @@ impl Connection {
     async fn serve(mut self) {
         while let Some(request) = self.read_request().await {
             if request.path.ends_with("/models") {
+                self.state.listings.fetch_add(1, Ordering::SeqCst);
                 let models = self.state.models.lock().unwrap().clone();
                 let answer = Script::unframed(200, "application/json", models.to_string());
                 if script::play(&answer, Format::OpenAi, &request, &mut self.writer).await.is_err() {

@@ -26,7 +26,7 @@ mod openai;
 mod providers;
 mod tool_calls;
 
-pub use endpoint::{Endpoint, Kind, Timeouts, ollama_base_url};
+pub use endpoint::{Endpoint, Kind, Timeouts};
 pub use failure::{Failure, Unreachable, Wait};
 pub use models::{ListedModel, list_models};
 pub use providers::{Model, Provider, Providers, Remote};

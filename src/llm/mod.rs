@@ -23,13 +23,11 @@ mod exchange;
 mod failure;
 mod models;
 mod openai;
-mod providers;
 mod tool_calls;
 
 pub use endpoint::{Endpoint, Kind, Timeouts};
 pub use failure::{Failure, Unreachable, Wait};
 pub use models::{ListedModel, list_models};
-pub use providers::{Model, Provider, Providers, Remote};
 
 use futures_util::Stream;
 use serde_json::Value;

@@ -1,7 +1,6 @@
-//! `llm` against a scripted provider: its answers here, its faults in `failures`, which provider is asked in `providers`.
+//! `llm` against a scripted provider: its answers here, its faults in `failures`.
 
 mod failures;
-mod providers;
 
 use std::time::Duration;
 

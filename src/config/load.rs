@@ -8,7 +8,7 @@ use figment::{
     value::{Dict, Value},
 };
 
-use super::{Config, Provider};
+use super::{Config, ollama};
 use crate::{
     error::{Error, Result},
     secrets::SecretText,
@@ -118,9 +118,13 @@ fn add_provider_variables(config: &mut Config) {
         }
     }
     if let Some(host) = variable("OLLAMA_HOST") {
-        let base = if host.contains("://") { host } else { format!("http://{host}") };
-        let provider = config.providers.entry("ollama".to_owned()).or_insert_with(Provider::default);
-        provider.base_url = provider.base_url.take().or(Some(format!("{}/v1", base.trim_end_matches('/'))));
+        config.providers.entry("ollama".to_owned()).or_default().base_url.get_or_insert_with(|| ollama::base_url(&host));
+    }
+    // Said here and not only where it is asked, because the guarded client lets through what the settings name.
+    for (name, provider) in &mut config.providers {
+        if provider.kind.as_deref().unwrap_or(name) == "ollama" {
+            provider.base_url.get_or_insert_with(|| ollama::DEFAULT.to_owned());
+        }
     }
 }
 

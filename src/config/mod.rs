@@ -2,6 +2,7 @@
 //! product data and lives in the database.
 
 mod load;
+mod ollama;
 mod size;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};

@@ -24,6 +24,8 @@ use crate::{
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// Follows no redirects.
+    direct: reqwest::Client,
     policy: Arc<Policy>,
 }
 
@@ -50,33 +52,47 @@ impl Client {
         }
         let policy = Arc::new(policy);
         let redirects = Arc::clone(&policy);
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("IllumiChat/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Guard(Arc::clone(&policy))))
-            .redirect(redirect::Policy::custom(move |attempt| {
-                if attempt.previous().len() > 5 {
-                    return attempt.error("more than five redirects");
-                }
-                match redirects.check(attempt.url()) {
-                    Ok(()) => attempt.follow(),
-                    Err(error) => attempt.error(error.to_string()),
-                }
-            }))
-            .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(Duration::from_secs(90))
-            .tcp_nodelay(true)
-            // A proxy from the environment would resolve names itself, unchecked.
-            .no_proxy()
-            .build()
-            .map_err(Error::internal)?;
-        Ok(Client { http, policy })
+        let checked = redirect::Policy::custom(move |attempt| {
+            if attempt.previous().len() > 5 {
+                return attempt.error("more than five redirects");
+            }
+            match redirects.check(attempt.url()) {
+                Ok(()) => attempt.follow(),
+                Err(error) => attempt.error(error.to_string()),
+            }
+        });
+        let build = |redirects| {
+            reqwest::Client::builder()
+                .user_agent(concat!("IllumiChat/", env!("CARGO_PKG_VERSION")))
+                .dns_resolver(Arc::new(Guard(Arc::clone(&policy))))
+                .redirect(redirects)
+                .connect_timeout(Duration::from_secs(5))
+                .pool_idle_timeout(Duration::from_secs(90))
+                .tcp_nodelay(true)
+                // A proxy from the environment would resolve names itself, unchecked.
+                .no_proxy()
+                .build()
+                .map_err(Error::internal)
+        };
+        let (http, direct) = (build(checked)?, build(redirect::Policy::none())?);
+        Ok(Client { http, direct, policy })
     }
 
     /// A request to `url`, refused here where its address is a forbidden one as it stands. A name is judged when it is used.
     pub fn request(&self, method: Method, url: &str) -> Result<RequestBuilder> {
+        Ok(self.http.request(method, self.checked(url)?))
+    }
+
+    /// The same for a request whose key and words are for this one host: a redirect is not followed but answered. (Only
+    /// `Authorization` is taken off on the way to another host, not the key headers that some APIs have instead.)
+    pub fn request_directly(&self, method: Method, url: &str) -> Result<RequestBuilder> {
+        Ok(self.direct.request(method, self.checked(url)?))
+    }
+
+    fn checked(&self, url: &str) -> Result<Url> {
         let url = Url::parse(url).map_err(|_| Error::bad_request(format!("`{}` is not an address.", url.chars().take(200).collect::<String>())))?;
         self.policy.check(&url)?;
-        Ok(self.http.request(method, url))
+        Ok(url)
     }
 
     /// The same judgement for an address that is to be saved.

@@ -130,22 +130,6 @@ impl Kind {
     pub const fn needs_key(self) -> bool {
         !matches!(self, Kind::Ollama | Kind::OpenaiCompatible)
     }
-
-    /// The start of the names of its environment variables: `OPENAI` for `OPENAI_API_KEY` and `OPENAI_BASE_URL`.
-    pub const fn env_prefix(self) -> &'static str {
-        match self {
-            Kind::Openai => "OPENAI",
-            Kind::Anthropic => "ANTHROPIC",
-            Kind::Xai => "XAI",
-            Kind::Gemini => "GEMINI",
-            Kind::Mistral => "MISTRAL",
-            Kind::Groq => "GROQ",
-            Kind::Deepseek => "DEEPSEEK",
-            Kind::Openrouter => "OPENROUTER",
-            Kind::Ollama => "OLLAMA",
-            Kind::OpenaiCompatible => "OPENAI_COMPATIBLE",
-        }
-    }
 }
 
 impl FromStr for Kind {
@@ -160,26 +144,6 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// The base address behind `OLLAMA_HOST`, which people write as `host`, `host:port`, `:port` or a whole URL. The
-/// address that Ollama listens on everywhere (`0.0.0.0`) is reached at loopback.
-pub fn ollama_base_url(host: &str) -> String {
-    let host = host.trim().trim_end_matches('/');
-    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (name, port) = match authority.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() => (name, port),
-        _ if scheme == "https" => (authority, "443"),
-        _ if host.contains("://") => (authority, "80"),
-        _ => (authority, "11434"),
-    };
-    let name = match name {
-        "" | "0.0.0.0" | "[::]" => "127.0.0.1",
-        name => name,
-    };
-    let path = if path.is_empty() { "v1" } else { path };
-    format!("{scheme}://{name}:{port}/{path}")
 }
 
 #[cfg(test)]
@@ -213,24 +177,6 @@ mod tests {
     fn says_what_is_wrong_with_a_base() {
         for base in ["", "api.openai.com/v1", "file:///etc/passwd", "localhost:11434"] {
             assert!(matches!(url(Kind::Openai, base, "models"), Err(Failure::Misconfigured(_))), "{base}");
-        }
-    }
-
-    #[test]
-    fn reads_ollama_host_as_ollama_does() {
-        let cases = [
-            ("", "http://127.0.0.1:11434/v1"),
-            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-            ("0.0.0.0:8000", "http://127.0.0.1:8000/v1"),
-            (":8000", "http://127.0.0.1:8000/v1"),
-            ("gpu.lan", "http://gpu.lan:11434/v1"),
-            ("http://gpu.lan:11434/", "http://gpu.lan:11434/v1"),
-            ("https://gpu.example", "https://gpu.example:443/v1"),
-            ("http://gpu.example/ollama/v1", "http://gpu.example:80/ollama/v1"),
-            ("[::1]:11434", "http://[::1]:11434/v1"),
-        ];
-        for (host, expected) in cases {
-            assert_eq!(ollama_base_url(host), expected, "{host}");
         }
     }
 

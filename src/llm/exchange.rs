@@ -172,7 +172,7 @@ impl Exchange {
 
 /// A request to an address that the endpoint's settings name, if the server may go there.
 pub(super) fn request(client: &Client, method: Method, url: url::Url) -> Result<reqwest::RequestBuilder, Failure> {
-    client.request(method, url.as_str()).map_err(|_| Failure::Unreachable(Unreachable::Forbidden))
+    client.request_directly(method, url.as_str()).map_err(|_| Failure::Unreachable(Unreachable::Forbidden))
 }
 
 /// Sends the request; an answer that is not a success is a failure, told from its status and the start of its body.
@@ -223,9 +223,6 @@ fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_builder() {
         return Failure::Misconfigured("base address or API key cannot be used in a request");
     }
-    if error.is_redirect() {
-        return Failure::Misconfigured("base address leads elsewhere; it must be the one that answers");
-    }
     if !error.is_connect() {
         // The connection stood, and ended before a status came.
         return if error.is_timeout() { Failure::Timeout(Wait::FirstByte) } else { Failure::CutOff };
@@ -233,22 +230,20 @@ fn unsent(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::Unreachable(Unreachable::TimedOut);
     }
+    // The innermost cause that says anything is the one that counts: a refusal of the guarded client, in the house's own
+    // words, stands inside a failure to resolve.
+    let mut found = Unreachable::Other;
     let mut cause = error.source();
     while let Some(error) = cause {
-        // The guarded client says so in the house's own words.
-        if error.is::<Error>() {
-            return Failure::Unreachable(Unreachable::Forbidden);
-        }
         let io = error.downcast_ref::<io::Error>();
         match io.map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => return Failure::Unreachable(Unreachable::Refused),
-            Some(io::ErrorKind::TimedOut) => return Failure::Unreachable(Unreachable::TimedOut),
+            Some(io::ErrorKind::ConnectionRefused) => found = Unreachable::Refused,
+            Some(io::ErrorKind::TimedOut) => found = Unreachable::TimedOut,
             // How rustls reports what it does not like.
-            Some(io::ErrorKind::InvalidData) => return Failure::Unreachable(Unreachable::Tls),
+            Some(io::ErrorKind::InvalidData) => found = Unreachable::Tls,
+            _ if error.is::<Error>() => found = Unreachable::Forbidden,
+            _ if error.to_string().contains("dns error") => found = Unreachable::UnknownHost,
             _ => {}
-        }
-        if error.to_string().contains("dns error") {
-            return Failure::Unreachable(Unreachable::UnknownHost);
         }
         // An error inside an `io::Error` is not its source: that would be the inner one's source.
         cause = match io.and_then(io::Error::get_ref) {
@@ -256,7 +251,7 @@ fn unsent(error: &reqwest::Error) -> Failure {
             None => error.source(),
         };
     }
-    Failure::Unreachable(Unreachable::Other)
+    Failure::Unreachable(found)
 }
 
 /// The pause that a provider asks for. A date is read against the response's own `Date`, which needs no clock of ours.

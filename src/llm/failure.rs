@@ -103,6 +103,8 @@ impl Failure {
         let json = json.as_ref().map(|value| value.get(0).unwrap_or(value));
         let error = json.map(|value| value.get("error").unwrap_or(value));
         match status {
+            // Following would hand the key and the conversation to another host.
+            300..=399 => Failure::Misconfigured("base address leads elsewhere; it must be the one that answers"),
             401 => Failure::Unauthorized,
             402 => Failure::OutOfCredit,
             429 if error.is_some_and(says_out_of_credit) => Failure::OutOfCredit,

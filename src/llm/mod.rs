@@ -26,7 +26,7 @@ mod models;
 mod openai;
 mod tool_calls;
 
-pub use endpoint::{Endpoint, Kind, Timeouts, ollama_base_url};
+pub use endpoint::{Endpoint, Kind, Timeouts};
 pub use failure::{Failure, Unreachable, Wait};
 pub use models::{ListedModel, list_models};
 pub use registry::{Answerer, ModelStatus, Registry};

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use illumichat::llm::{Event, Failure, Timeouts, Unreachable, Wait};
+use futures_util::StreamExt;
+use illumichat::config::Config;
+use illumichat::http::Client;
+use illumichat::llm::{Event, Failure, Timeouts, Unreachable, Wait, stream};
 use illumichat::secrets::SecretText;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{KEY, STOP, answer_to, ask_at, broken, endpoint, impatient, text};
+use super::{Events, KEY, STOP, answer_to, ask_at, broken, endpoint, impatient, request, text};
 use crate::support::llm_server::{LlmServer, Script};
 
 #[tokio::test]
@@ -37,6 +40,30 @@ async fn an_address_that_is_none_is_told() {
     endpoint.api_key = Some(SecretText::new("with a\nline break"));
     let events = ask_at(&endpoint).await;
     assert!(matches!(events[..], [Err(Failure::Misconfigured(_))]), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_private_address_is_not_reached_unless_allowed() {
+    let server = LlmServer::start().await;
+    let guarded = Client::new(&Config::default()).unwrap();
+    for base_url in [server.base_url(), server.base_url().replace("127.0.0.1", "localhost")] {
+        let events: Events = stream(&guarded, &endpoint(base_url), request()).collect().await;
+        assert_eq!(events, [Err(Failure::Unreachable(Unreachable::Forbidden))]);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (server, other) = (LlmServer::start().await, LlmServer::start().await);
+    for status in [301, 302, 303, 307, 308] {
+        let script = Script::unframed(status, "text/plain", "")
+            .header("location", &format!("{}/chat/completions", other.base_url()));
+        server.next(script);
+        let (_, failure) = broken(&ask_at(&endpoint(server.base_url())).await);
+        assert!(matches!(failure, Failure::Misconfigured(_)), "{status}: {failure:?}");
+    }
+    assert_eq!(other.connections(), 0);
 }
 
 #[tokio::test]

@@ -11,7 +11,10 @@ mod wire;
 use std::{
     collections::{BTreeMap, VecDeque},
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -96,6 +99,8 @@ struct State {
     otherwise: Mutex<Script>,
     models: Mutex<Value>,
     received: watch::Sender<Vec<Received>>,
+    connections: AtomicUsize,
+    listings: AtomicUsize,
 }
 
 impl LlmServer {
@@ -108,6 +113,8 @@ impl LlmServer {
             otherwise: Mutex::new(Script::says(["Hello", " there", "."])),
             models: Mutex::new(json!({ "object": "list", "data": [{ "id": "scripted", "object": "model" }] })),
             received: watch::Sender::new(Vec::new()),
+            connections: AtomicUsize::new(0),
+            listings: AtomicUsize::new(0),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&state)));
         LlmServer { address, state, accepting }
@@ -147,6 +154,16 @@ impl LlmServer {
         self.state.received.borrow().clone()
     }
 
+    /// How many connections have been accepted.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How often the list of models was asked for.
+    pub fn listings(&self) -> usize {
+        self.state.listings.load(Ordering::SeqCst)
+    }
+
     /// Waits for the `n`th question, counted from 0.
     pub async fn question(&self, n: usize) -> Received {
         self.wait(n, "no such question came", |_| true).await
@@ -180,6 +197,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     for number in 0.. {
         let Ok((socket, _)) = listener.accept().await else { return };
+        state.connections.fetch_add(1, Ordering::SeqCst);
         connections.spawn(Connection::new(socket, Arc::clone(&state), number).serve());
         while connections.try_join_next().is_some() {}
     }
@@ -210,6 +228,7 @@ impl Connection {
     async fn serve(mut self) {
         while let Some(request) = self.read_request().await {
             if request.path.ends_with("/models") {
+                self.state.listings.fetch_add(1, Ordering::SeqCst);
                 let models = self.state.models.lock().unwrap().clone();
                 let answer = Script::unframed(200, "application/json", models.to_string());
                 if script::play(&answer, Format::OpenAi, &request, &mut self.writer).await.is_err() {

@@ -64,19 +64,19 @@ export interface paths {
     get: Op<List<S["Document"]>, InWs, Page & { status?: S["DocumentStatus"]; q?: string }>;
     post: Op<S["Document"], InWs, never, { title: string; text: string } | { url: string }>;
   };
-  "/api/workspaces/{ws}/projects/{id}/documents/{documentId}": {
-    get: Op<S["Document"], InWs & { documentId: string }>;
-    patch: Op<S["Document"], InWs & { documentId: string }, never, { title: string }>;
-    delete: Op<never, InWs & { documentId: string }>;
+  "/api/workspaces/{ws}/projects/{id}/documents/{document}": {
+    get: Op<S["Document"], InWs & { document: string }>;
+    patch: Op<S["Document"], InWs & { document: string }, never, { title: string }>;
+    delete: Op<never, InWs & { document: string }>;
   };
-  "/api/workspaces/{ws}/projects/{id}/documents/{documentId}/chunks": {
-    get: Op<List<S["Chunk"]>, InWs & { documentId: string }, Page>;
+  "/api/workspaces/{ws}/projects/{id}/documents/{document}/chunks": {
+    get: Op<List<S["DocumentChunk"]>, InWs & { document: string }, Page>;
   };
-  "/api/workspaces/{ws}/projects/{id}/documents/{documentId}/reprocess": {
-    post: Op<S["Document"], InWs & { documentId: string }>;
+  "/api/workspaces/{ws}/projects/{id}/documents/{document}/reprocess": {
+    post: Op<S["Document"], InWs & { document: string }>;
   };
   "/api/workspaces/{ws}/projects/{id}/search": {
-    post: Op<{ data: S["SearchResult"][] }, InWs, never, { query: string; limit?: number; mode?: S["SearchMode"] }>;
+    post: Op<S["SearchResult"], InWs, never, { query: string; limit?: number; mode?: S["SearchMode"] }>;
   };
   "/api/workspaces/{ws}/conversations": {
     get: Op<List<S["Conversation"]>, Ws, Page & { assistantId?: string; channel?: string; status?: string; q?: string }>;
@@ -197,32 +197,33 @@ export interface components {
       data: components["schemas"]["Document"][];
       errors: { filename: string; code: string; error: string }[];
     };
-    Chunk: {
-      id: string;
-      documentId: string;
-      index: number;
-      title?: string;
+    DocumentChunk: {
+      ordinal: number;
       headings: string[];
       text: string;
-      page: number | null;
       start: number;
       end: number;
-      tokenCount: number;
+      page?: number | null;
+      tokens: number;
     };
     SearchMode: "hybrid" | "keyword" | "vector";
-    SearchResult: {
-      chunkId: string;
+    Signal: { rank: number; score: number };
+    Hit: {
       documentId: string;
+      projectId: string;
       title: string;
+      url?: string | null;
+      ordinal: number;
       headings: string[];
       text: string;
-      page: number | null;
+      start: number;
+      end: number;
+      page?: number | null;
       score: number;
-      keywordRank: number | null;
-      keywordScore: number | null;
-      vectorRank: number | null;
-      vectorScore: number | null;
+      keyword?: components["schemas"]["Signal"] | null;
+      vector?: components["schemas"]["Signal"] | null;
     };
+    SearchResult: { data: components["schemas"]["Hit"][]; confidence: number; minConfidence: number; answerable: boolean };
     Channel: "api" | "dashboard" | "widget" | "sms" | "site";
     Conversation: {
       id: string;

@@ -168,6 +168,7 @@ export function renderInline(text: string, options: MarkdownOptions): DocumentFr
     } else if ((found = match(CITATION))) {
       const nodes = found[1]!.split(",").map((index) => options.citation?.(Number(index)) ?? null);
       if (nodes.every((node) => node)) {
+        if (root.lastChild instanceof Text) root.lastChild.data = root.lastChild.data.trimEnd();
         root.append(...(nodes as Node[]));
         cited.push(...(nodes as Node[]));
       } else put(found[0]);

@@ -269,7 +269,7 @@ function renderTable(lines: string[], options: MarkdownOptions): HTMLElement {
       "tr",
       {},
       ...head.map((_, column) => {
-        const cell = el(name, { dir: "auto" }, renderInline(texts[column] ?? "", options));
+        const cell = el(name, {}, renderInline(texts[column] ?? "", options));
         if (name === "th") cell.setAttribute("scope", "col");
         if (align[column]) cell.setAttribute("class", "md-" + align[column]);
         return cell;
@@ -277,7 +277,7 @@ function renderTable(lines: string[], options: MarkdownOptions): HTMLElement {
     );
   const body = el("tbody", {}, ...lines.slice(2).map((line) => row("td", cells(line))));
   const table = el("table", {}, el("thead", {}, row("th", head)), body);
-  const wrap = el("div", { class: "md-table", tabindex: "0", role: "group" }, table);
+  const wrap = el("div", { class: "md-table", dir: "auto", tabindex: "0", role: "group" }, table);
   if (options.names) wrap.setAttribute("aria-label", options.names.table);
   return wrap;
 }

@@ -112,13 +112,13 @@ describe("blocks", () => {
 
 describe("citations", () => {
   it.each([
-    ["a [1].", "<p>a <sup>1</sup>.</p>"],
-    ["a [1][2]", "<p>a <sup>1</sup><sup>2</sup></p>"],
-    ["a [1, 3]", "<p>a <sup>1</sup><sup>3</sup></p>"],
+    ["a [1].", "<p>a<sup>1</sup>.</p>"],
+    ["a [1][2]", "<p>a<sup>1</sup><sup>2</sup></p>"],
+    ["a [1, 3]", "<p>a<sup>1</sup><sup>3</sup></p>"],
     ["a [9] b", "<p>a [9] b</p>"],
     ["`[1]`", "<p><code>[1]</code></p>"],
     ["[1](https://x.test)", '<p><a href="https://x.test">1</a></p>'],
-    ["[a [1]](https://x.test)", '<p><a href="https://x.test">a </a><sup>1</sup></p>'],
+    ["[a [1]](https://x.test)", '<p><a href="https://x.test">a</a><sup>1</sup></p>'],
   ])("%j", (text, expected) => expect(html(text, { citation: cite })).toBe(expected));
 
   it("leaves brackets alone where there are no sources", () => {
@@ -204,5 +204,5 @@ describe("addresses", () => {
 });
 
 it("tells a screen reader the text without its marks", () => {
-  expect(plainText("# Hi\n\nA **b** [c](/d) [1].\n- x\n  - y\n- z")).toBe("Hi\nA b c .\nx\ny\nz");
+  expect(plainText("# Hi\n\nA **b** [c](/d) [1].\n- x\n  - y\n- z")).toBe("Hi\nA b c.\nx\ny\nz");
 });

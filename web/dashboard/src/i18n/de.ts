@@ -123,6 +123,7 @@ export const de: Dictionary = {
   "conversations.messages": { one: "{count} Nachricht", other: "{count} Nachrichten" },
   "conversations.noMatch": "Kein Gespräch passt dazu.",
   "conversations.search": "Gesagtes durchsuchen",
+  "conversations.team": "Ihr Team",
   "conversations.text": "Was gefragt wurde, was geantwortet wurde und aus welchen Quellen.",
   "conversations.title": "Gespräche",
   "conversations.toAssistants": "Assistenten ausprobieren",
@@ -173,6 +174,7 @@ export const de: Dictionary = {
   "home.askText": "Im Testchat – und sehen Sie, aus welchen Abschnitten die Antwort kam.",
   "home.assistant": "Legen Sie einen Assistenten an",
   "home.assistantText": "Mit einem Namen und einem Ton.",
+  "home.assistants": "Ihre Assistenten",
   "home.checklist": "Bis zur ersten Antwort auf Ihrer Website",
   "home.connect": "Verbinden Sie ihn mit Ihrem Wissen",
   "home.connectText": "Er antwortet aus den Projekten, die Sie wählen, und aus nichts anderem.",
@@ -252,6 +254,8 @@ export const de: Dictionary = {
   "role.member": "Mitglied",
   "role.owner": "Inhaber",
 
+  "search.answerable": "Ein Assistent würde das beantworten",
+  "search.confidence": "Sicherheit {confidence}, nötig {needed}",
   "search.explain":
     "Sehen Sie, was eine Frage hier findet, bevor Ihre Besucher sie stellen. Jeder Abschnitt zeigt, wo ihn die Suche nach Wörtern und die nach Bedeutung eingeordnet hat.",
   "search.hybrid": "Beides",
@@ -264,6 +268,7 @@ export const de: Dictionary = {
   "search.score": "Wertung",
   "search.submit": "Suchen",
   "search.toDocument": "Dokument öffnen",
+  "search.unanswerable": "Ein Assistent würde sagen, dass er es nicht weiß",
   "search.vector": "Bedeutung",
 
   "settings.api": "API",

@@ -123,6 +123,7 @@ export const en = {
   "conversations.messages": { one: "{count} message", other: "{count} messages" },
   "conversations.noMatch": "No conversation matches.",
   "conversations.search": "Search what was said",
+  "conversations.team": "Your team",
   "conversations.text": "What people asked, what they were answered, and from which sources.",
   "conversations.title": "Conversations",
   "conversations.toAssistants": "Try an assistant",
@@ -173,6 +174,7 @@ export const en = {
   "home.askText": "In the test chat, and see which passages the answer came from.",
   "home.assistant": "Create an assistant",
   "home.assistantText": "Give it a name and say how it should speak.",
+  "home.assistants": "Your assistants",
   "home.checklist": "To the first answer on your site",
   "home.connect": "Connect it to your knowledge",
   "home.connectText": "It answers from the projects you choose, and from nothing else.",
@@ -252,6 +254,8 @@ export const en = {
   "role.member": "Member",
   "role.owner": "Owner",
 
+  "search.answerable": "An assistant would answer this",
+  "search.confidence": "Confidence {confidence}, needed {needed}",
   "search.explain":
     "See what a question finds here before your visitors ask it. Each passage shows where the search by words and the search by meaning placed it.",
   "search.hybrid": "Both",
@@ -264,6 +268,7 @@ export const en = {
   "search.score": "Score",
   "search.submit": "Search",
   "search.toDocument": "Open document",
+  "search.unanswerable": "An assistant would say that it does not know",
   "search.vector": "Meaning",
 
   "settings.api": "API",

@@ -38,7 +38,7 @@ export const listDocuments = (ws: string, id: string, filter: { q: string; offse
 export const getDocument = (ws: string, id: string, documentId: string) => ({
   queryKey: knowledgeKeys.document(ws, id, documentId),
   queryFn: () =>
-    unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/documents/{documentId}", { params: { path: { ws, id, documentId } } })),
+    unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/documents/{document}", { params: { path: { ws, id, document: documentId } } })),
   refetchInterval: (query: { state: { data?: Document | undefined } }) =>
     query.state.data && isUnderWay(query.state.data) ? POLL : false,
 });
@@ -47,8 +47,8 @@ export const listChunks = (ws: string, id: string, documentId: string, offset: n
   queryKey: [...knowledgeKeys.document(ws, id, documentId), "chunks", offset] as const,
   queryFn: () =>
     unwrap(
-      api.GET("/api/workspaces/{ws}/projects/{id}/documents/{documentId}/chunks", {
-        params: { path: { ws, id, documentId }, query: { limit: PAGE, offset } },
+      api.GET("/api/workspaces/{ws}/projects/{id}/documents/{document}/chunks", {
+        params: { path: { ws, id, document: documentId }, query: { limit: PAGE, offset } },
       }),
     ),
 });
@@ -67,13 +67,13 @@ export const addText = (ws: string, id: string, body: { title: string; text: str
 
 export const deleteDocument = (ws: string, id: string, documentId: string) =>
   unwrap(
-    api.DELETE("/api/workspaces/{ws}/projects/{id}/documents/{documentId}", { params: { path: { ws, id, documentId } } }),
+    api.DELETE("/api/workspaces/{ws}/projects/{id}/documents/{document}", { params: { path: { ws, id, document: documentId } } }),
   );
 
 export const reprocessDocument = (ws: string, id: string, documentId: string) =>
   unwrap(
-    api.POST("/api/workspaces/{ws}/projects/{id}/documents/{documentId}/reprocess", {
-      params: { path: { ws, id, documentId } },
+    api.POST("/api/workspaces/{ws}/projects/{id}/documents/{document}/reprocess", {
+      params: { path: { ws, id, document: documentId } },
     }),
   );
 

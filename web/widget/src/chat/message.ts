@@ -1,0 +1,108 @@
+/** One message of the conversation, as it is shown, and how the server's becomes one. */
+import type { Citation, Source } from "@illumichat/api";
+
+export type Role = "user" | "assistant" | "agent" | "event";
+export type Status =
+  /** A visitor's: waits for the line or for its turn, is on its way, has arrived, has not. */
+  | "queued"
+  | "sending"
+  | "sent"
+  | "delivered"
+  | "failed"
+  /** An answer: asked for, arriving, interrupted, whole, at its limit, stopped by the visitor, broken. */
+  | "waiting"
+  | "streaming"
+  | "reconnecting"
+  | "done"
+  | "cut"
+  | "stopped"
+  | "error";
+
+export interface Failure {
+  /** `type:context`, as the server's errors have it. */
+  code: string;
+  /** When another try makes sense, in milliseconds since 1970; 0 for at once. */
+  until: number;
+  /** Whether another try makes sense at all. */
+  retry: boolean;
+}
+
+export interface Message {
+  id: string;
+  role: Role;
+  content: string;
+  status: Status;
+  /** RFC 3339. */
+  at: string;
+  author: string | null;
+  sources: Source[];
+  citations: Citation[];
+  /** Whether a tool is at work, for the line that says so. */
+  tool: boolean;
+  answered: boolean | null;
+  rating: "up" | "down" | null;
+  failure: Failure | null;
+}
+
+export const message = (part: Partial<Message> & Pick<Message, "role">): Message => ({
+  id: crypto.randomUUID?.() ?? `local-${Math.random().toString(36).slice(2)}`,
+  content: "",
+  status: part.role === "user" ? "sending" : "waiting",
+  at: new Date().toISOString(),
+  author: null,
+  sources: [],
+  citations: [],
+  tool: false,
+  answered: null,
+  rating: null,
+  failure: null,
+  ...part,
+});
+
+/** What `session` and `history` give: a message as the server stores it. */
+export interface StoredMessage {
+  id: string;
+  role: string;
+  content?: string | null;
+  status?: string | null;
+  createdAt?: string;
+  author?: { name?: string | null } | string | null;
+  sources?: Source[] | null;
+  citations?: Citation[] | null;
+  answered?: boolean | null;
+  feedback?: { rating?: string } | null;
+}
+
+/** Whether an answer is still being written. */
+export const isOpen = ({ role, status }: Message): boolean =>
+  role === "assistant" && (status === "waiting" || status === "streaming" || status === "reconnecting");
+
+export function fromStored(stored: StoredMessage): Message | null {
+  const { role } = stored;
+  if (role !== "user" && role !== "assistant" && role !== "agent" && role !== "event") return null;
+  const status: Status =
+    role === "user"
+      ? "sent"
+      : stored.status === "streaming" || stored.status === "pending"
+        ? "streaming"
+        : stored.status === "stopped"
+          ? "stopped"
+          : stored.status === "length"
+            ? "cut"
+            : "done";
+  // An answer that came to nothing says nothing; the question above it can be asked again.
+  if (role === "assistant" && status !== "streaming" && !stored.content) return null;
+  const rating = stored.feedback?.rating;
+  return message({
+    id: stored.id,
+    role,
+    status,
+    content: stored.content ?? "",
+    at: stored.createdAt ?? new Date().toISOString(),
+    author: (typeof stored.author === "string" ? stored.author : stored.author?.name) ?? null,
+    sources: stored.sources ?? [],
+    citations: stored.citations ?? [],
+    answered: stored.answered ?? null,
+    rating: rating === "up" || rating === "down" ? rating : null,
+  });
+}

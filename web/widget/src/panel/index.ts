@@ -1,0 +1,108 @@
+/** The panel as the loader imports it: `mount` puts it into the widget's shadow root and answers with its handles. */
+import { mount as create, unmount } from "svelte";
+import { Chat } from "../chat/chat.svelte.ts";
+import { fill, language, type Strings } from "../locales/index.ts";
+import type { Host, Mount } from "../types.ts";
+import Panel from "./Panel.svelte";
+import css from "./panel.css?inline";
+import { View } from "./view.svelte.ts";
+
+export const mount: Mount = async (host: Host) => {
+  const { config, options, root, emit } = host;
+  const wished = [options.locale, config.locale, document.documentElement.lang, ...navigator.languages];
+  const chosen = await language(wished, config.strings ?? {});
+  const ended = new AbortController();
+  const chat = new Chat({
+    api: options.apiUrl!,
+    assistantId: options.assistantId,
+    locale: chosen.tag,
+    emit: (event, detail) => {
+      emit(event, ...([detail] as never));
+      if (event === "message:received" && !view.shown) count(unread + 1);
+    },
+  });
+  const view = new View(host, chat, chosen);
+  let unread = 0;
+  const update = launcher(host, chosen.strings);
+  const count = (value: number): void => {
+    if (value === unread) return;
+    unread = value;
+    update(view.shown, unread);
+    emit("unread", { count: unread });
+  };
+  update(false, 0);
+  // The page's shortcuts are not meant for what somebody types here.
+  for (const type of ["keydown", "keyup", "keypress"]) host.host.addEventListener(type, (event) => event.stopPropagation());
+  if (!options.container) stayInPage(host.host, ended.signal);
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets.push(sheet);
+  const box = document.createElement(view.inline ? "section" : "dialog");
+  box.className = view.inline ? "panel inline" : "panel";
+  box.lang = chosen.tag;
+  box.dir = chosen.dir;
+  box.setAttribute("aria-labelledby", "title");
+  root.append(box);
+  const panel = create(Panel, { target: box, props: { box }, context: new Map([["view", view]]) });
+  let before: HTMLElement | null = null;
+
+  return {
+    show(focus) {
+      before = document.activeElement as HTMLElement | null;
+      view.shown = true;
+      if (focus) view.focus++;
+      update(true, unread);
+      count(0);
+      view.remember(true);
+      void chat.resume();
+    },
+    hide() {
+      view.shown = false;
+      update(false, unread);
+      view.remember(false);
+      (host.button.offsetHeight ? host.button : before)?.focus({ preventScroll: true });
+    },
+    async send(text) {
+      await chat.resume();
+      await chat.send(text);
+    },
+    identify: (identity) => chat.identify(identity),
+    reset: () => chat.reset(),
+    destroy() {
+      ended.abort();
+      view.remember(false);
+      chat.destroy();
+      void unmount(panel);
+      box.remove();
+    },
+  };
+};
+
+/** Keeps the launcher's name and badge true: whether the panel is open, and what is unread. */
+function launcher({ button }: Host, strings: Strings): (open: boolean, unread: number) => void {
+  const path = button.querySelector("path")!;
+  const closed = path.getAttribute("d")!;
+  return (open, unread) => {
+    path.setAttribute("d", open ? "m6.500 9 5.500 5.500L17.500 9l1.200 1.200L12 17l-6.700-6.800Z" : closed);
+    const news = unread ? `, ${fill(strings.unread, { n: unread })}` : "";
+    button.ariaExpanded = `${open}`;
+    button.ariaLabel = open ? strings.closeChat : strings.openChat + news;
+    button.lastElementChild!.textContent = unread && !open ? `${Math.min(unread, 99)}` : "";
+  };
+}
+
+/** Brings the widget back where a page's own navigation has replaced the body. */
+function stayInPage(host: HTMLElement, signal: AbortSignal): void {
+  let returns = 0;
+  const look = (): void => {
+    for (const node of [document.documentElement, document.body]) watch.observe(node, { childList: true });
+  };
+  const watch = new MutationObserver(() => {
+    if (host.isConnected || !document.body || returns++ > 50) return;
+    document.body.append(host);
+    look();
+  });
+  look();
+  signal.addEventListener("abort", () => watch.disconnect());
+}

@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { build, defineConfig, type Plugin, type Rolldown } from "vite";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const outDir = resolve(process.env.ILLUMICHAT_WEB_OUT ?? resolve(here, "../dist"));
+const { version } = JSON.parse(readFileSync(resolve(here, "package.json"), "utf8")) as { version: string };
+
+/** One script without imports, which knows the panel's name. */
+async function script(entry: string, panel: string): Promise<string> {
+  const result = await build({
+    root: here,
+    configFile: false,
+    logLevel: "warn",
+    define: { __PANEL__: JSON.stringify(panel), __VERSION__: JSON.stringify(version) },
+    build: {
+      write: false,
+      target: "es2022",
+      modulePreload: false,
+      rolldownOptions: { input: resolve(here, entry), output: { format: "iife", minify: true } },
+    },
+  });
+  return (result as Rolldown.RolldownOutput).output[0].code;
+}
+
+/**
+ * What `/widget/…` serves has hashed names and never changes. `widget.js`, which pages name, is built after the panel,
+ * because it holds the panel's name; so is the full page, `chat.html`, that answers `/chat/{assistantId}`.
+ */
+function loaderAndPage(): Plugin {
+  return {
+    name: "illumichat:loader",
+    apply: "build",
+    // What bundlers tell each other about a function is of no use to a browser.
+    renderChunk: {
+      order: "post",
+      handler: (code) => ({ code: code.replace(/\/\* ?[@#]__\w+__ ?\*\/\s?/g, ""), map: null }),
+    },
+    async writeBundle(_, bundle) {
+      const panel = Object.values(bundle).find((file) => file.type === "chunk" && file.isEntry)!.fileName;
+      const page = await script("src/page/index.ts", panel);
+      const name = `widget/page-${createHash("sha256").update(page).digest("base64url").slice(0, 8)}.js`;
+      const html = readFileSync(resolve(here, "src/page/chat.html"), "utf8");
+      mkdirSync(resolve(outDir, "widget"), { recursive: true });
+      writeFileSync(resolve(outDir, name), page);
+      writeFileSync(resolve(outDir, "chat.html"), html.replace("%PAGE%", `/${name}`));
+      writeFileSync(resolve(outDir, "widget.js"), await script("src/loader/index.ts", panel));
+    },
+  };
+}
+
+/**
+ * Leaves out parts of Svelte that cannot run here, 4 KB of them: there is no server-rendered page to take over, no
+ * component in the old style, no custom element. Their switches are variables, so no bundler can see that they stay off.
+ */
+function withoutUnused(): Plugin {
+  const off = (code: string, name: string): string =>
+    code
+      .replace(`export let ${name} = false;`, `export const ${name} = false;`)
+      .replace(new RegExp(`\\n\\t${name} = \\w+;`, "g"), "");
+  return {
+    name: "illumichat:without-unused",
+    enforce: "pre",
+    transform(code, id) {
+      if (!id.includes("/svelte/src/internal/")) return null;
+      if (id.endsWith("/custom-element.js")) return "export function create_custom_element() {}";
+      if (id.endsWith("/dom/hydration.js")) return off(code, "hydrating");
+      if (id.endsWith("/flags/index.js")) return ["async_mode_flag", "legacy_mode_flag", "tracing_mode_flag"].reduce(off, code);
+      return null;
+    },
+  };
+}
+
+export default defineConfig({
+  root: here,
+  plugins: [withoutUnused(), svelte(), loaderAndPage()],
+  build: {
+    outDir,
+    emptyOutDir: false,
+    target: "es2022",
+    modulePreload: false,
+    assetsInlineLimit: 0,
+    // As a library, because an application's dynamic imports bring a helper along that preloads style sheets.
+    lib: { entry: { panel: resolve(here, "src/panel/index.ts") }, formats: ["es"] },
+    rolldownOptions: {
+      output: {
+        entryFileNames: "widget/[name]-[hash].js",
+        chunkFileNames: "widget/[name]-[hash].js",
+        assetFileNames: "widget/[name]-[hash][extname]",
+        minify: true,
+      },
+    },
+  },
+});

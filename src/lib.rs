@@ -30,6 +30,8 @@ pub mod access;
 
 pub mod workspaces;
 
+pub mod knowledge;
+
 // top
 pub mod server;
 

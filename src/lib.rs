@@ -30,6 +30,8 @@ pub mod access;
 
 pub mod workspaces;
 
+pub mod files;
+
 pub mod knowledge;
 
 // top

@@ -19,6 +19,8 @@ pub mod db;
 
 pub mod http;
 
+pub mod embed;
+
 pub mod llm;
 
 pub mod jobs;
@@ -30,9 +32,15 @@ pub mod access;
 
 pub mod workspaces;
 
+pub mod files;
+
 pub mod assistants;
 
+pub mod knowledge;
+
 pub mod conversations;
+
+pub mod answering;
 
 // top
 pub mod server;

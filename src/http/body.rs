@@ -37,7 +37,7 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         expect_json(request)?;
         let bytes = read_limited(body, KIB << 10).await?;
-        Ok(Body(parse(&bytes)?))
+        Ok(Body(parse_json(&bytes)?))
     }
 }
 
@@ -63,7 +63,8 @@ fn size(limit: usize) -> String {
     if limit >= 1 << 20 { format!("{} MiB", limit >> 20) } else { format!("{} KiB", limit >> 10) }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+/// Reads JSON so that an error names the field that is to blame.
+pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::bad_request("The body is empty; this address needs a JSON object."));
     }

@@ -1,0 +1,63 @@
+//! Gathers a document's blocks in order and keeps the path of headings.
+
+use std::sync::Arc;
+
+use super::{Block, BlockKind, Extracted, Kind};
+
+/// What of a heading is kept in the path of what stands under it, in characters.
+const HEADING_CHARACTERS: usize = 160;
+
+#[derive(Default)]
+pub(super) struct Outline {
+    text: String,
+    blocks: Vec<Block>,
+    open: Vec<(u8, String)>,
+    /// `open` as the blocks share it; made anew when a heading changes it.
+    path: Option<Arc<[String]>>,
+    first_title: Option<String>,
+}
+
+impl Outline {
+    pub(super) fn push(&mut self, kind: BlockKind, text: &str) {
+        let text = if kind == BlockKind::Code { text.trim_end().trim_start_matches('\n') } else { text.trim() };
+        if text.is_empty() {
+            return;
+        }
+        let headings = self.path();
+        if !self.text.is_empty() {
+            self.text.push_str("\n\n");
+        }
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.blocks.push(Block { kind, headings, start, end: self.text.len() });
+    }
+
+    /// `level` from 1.
+    pub(super) fn heading(&mut self, level: u8, text: &str) {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.is_empty() {
+            return;
+        }
+        while self.open.last().is_some_and(|(open, _)| *open >= level) {
+            self.open.pop();
+        }
+        self.path = None;
+        if level == 1 && self.first_title.is_none() {
+            self.first_title = Some(text.clone());
+        }
+        self.push(BlockKind::Heading(level), &text);
+        let end = text.char_indices().nth(HEADING_CHARACTERS).map_or(text.len(), |(index, _)| index);
+        self.open.push((level, text[..end].to_owned()));
+        self.path = None;
+    }
+
+    fn path(&mut self) -> Arc<[String]> {
+        self.path.get_or_insert_with(|| self.open.iter().map(|(_, text)| text.clone()).collect()).clone()
+    }
+
+    /// Without a title of its own, the document's first heading of level 1 is its title.
+    pub(super) fn finish(self, kind: Kind, title: Option<String>, url: Option<String>) -> Extracted {
+        let title = title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()).or(self.first_title);
+        Extracted { kind, title, url, text: self.text, blocks: self.blocks }
+    }
+}

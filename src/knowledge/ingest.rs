@@ -1,0 +1,131 @@
+//! Reading a document in: a durable job that goes on where it stopped.
+//!
+//! The chunks come out the same each time, and each batch is written only where the one before it ended; so a process that
+//! is killed half-way loses a batch of work and writes nothing twice.
+
+use std::sync::Arc;
+
+use super::{
+    chunk::{Chunk, chunk},
+    extract::{Extracted, extract},
+    model::{Status, clean_title},
+    service::file_store,
+    store::{self, Append, IngestRow},
+};
+use crate::{
+    app::App,
+    error::{Error, Result},
+    jobs::Job,
+};
+
+/// The kind of the job; its payload is `{documentId}`.
+pub const INGEST_JOB: &str = "knowledge.ingest";
+
+/// Chunks that are embedded and written together.
+const BATCH: usize = 32;
+/// After this many failures a document is given up, with a sentence for its owner.
+const MOST_ATTEMPTS: i64 = 5;
+/// What the model puts around a text itself: a mark at the beginning and one at the end.
+pub const SPECIAL_TOKENS: usize = 2;
+
+/// A document read and cut.
+pub struct Prepared {
+    pub title: String,
+    pub extracted: Extracted,
+    pub chunks: Vec<Chunk>,
+}
+
+/// Reads the bytes and cuts the text. It computes, so it belongs on a thread that may block.
+///
+/// # Errors
+/// `bad_request` with a sentence for the document's owner.
+pub fn prepare(bytes: &[u8], title: &str, title_is_given: bool, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Result<Prepared> {
+    let extracted = extract(bytes).map_err(|unreadable| Error::bad_request(unreadable.0))?;
+    let title = match &extracted.title {
+        Some(own) if !title_is_given => clean_title(own),
+        _ => title.to_owned(),
+    };
+    let chunks = chunk(&title, &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
+    Ok(Prepared { title, extracted, chunks })
+}
+
+/// Does one job.
+pub async fn ingest(app: App, job: Job) -> Result<()> {
+    let id = job.payload["documentId"].as_str().unwrap_or_default().to_owned();
+    let workspace_id = job.workspace_id.clone().unwrap_or_default();
+    let Some(document) = app.db.read(|connection| store::find_ingest(connection, &workspace_id, &id))? else { return Ok(()) };
+    if !matches!(document.status, Status::Pending | Status::Processing) {
+        return Ok(());
+    }
+    let outcome = read_in(&app, &document).await;
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) if error.code() == crate::error::Code::BadRequest => fail(&app, &document, error.message()).await,
+        Err(error) if job.attempts >= MOST_ATTEMPTS => {
+            tracing::error!(document = %id, ?error, "a document was given up");
+            fail(&app, &document, "The document could not be read, although its file is there. Choose “reprocess” to try again; the server's log has the details.").await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn fail(app: &App, document: &IngestRow, message: &str) -> Result<()> {
+    let (row, message, now) = (document.row, message.to_owned(), app.now());
+    app.db
+        .write(move |tx| {
+            store::delete_chunks(tx, row)?;
+            store::set_failed(tx, row, &message, now)
+        })
+        .await
+}
+
+async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
+    let (row, project, now) = (document.row, document.project, app.now());
+    app.db.write(move |tx| store::set_processing(tx, row, now)).await?;
+    let prepared = Arc::new(prepare_file(app, document).await?);
+    let info = app.embedder.info();
+    let (model_id, dimensions) = (info.id.clone(), info.dimensions);
+    let (described, now) = (prepared.clone(), app.now());
+    let model = app
+        .db
+        .write(move |tx| {
+            let kind = described.extracted.kind.mime_type();
+            store::set_described(tx, row, &described.title, kind, described.extracted.url.as_deref(), described.chunks.len(), now)?;
+            store::register_model(tx, &model_id, dimensions)
+        })
+        .await?;
+    let done = usize::try_from(document.chunk_count).unwrap_or_default().min(prepared.chunks.len());
+    for from in (done..prepared.chunks.len()).step_by(BATCH) {
+        let to = (from + BATCH).min(prepared.chunks.len());
+        let texts = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
+        let vectors = app.embedder.passages(texts).await?;
+        let (batch, now) = (prepared.clone(), app.now());
+        let goes_on = app
+            .db
+            .write(move |tx| store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now))
+            .await?;
+        if !goes_on {
+            return Ok(());
+        }
+    }
+    let now = app.now();
+    app.db
+        .write(move |tx| {
+            store::finish_document(tx, row, project, &prepared.title, &prepared.extracted.text, prepared.chunks.len(), now)?;
+            store::touch_project(tx, project, now)
+        })
+        .await
+}
+
+async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
+    let (files, document, embedder) = (file_store(app), document.clone(), app.embedder.clone());
+    let work = tokio::task::spawn_blocking(move || {
+        let bytes = files.read(&document.sha256)?;
+        let count = |text: &str| embedder.count_tokens(text);
+        prepare(&bytes, &document.title, document.title_is_given, embedder.info().max_tokens, &count)
+    });
+    work.await.unwrap_or_else(|panic| {
+        tracing::error!(%panic, "reading a document panicked");
+        Err(Error::bad_request("The file is broken in a way that the reader does not understand. Save it anew, or send its text."))
+    })
+}

@@ -1,0 +1,20 @@
+//! Knowledge: projects, their documents, and what is found in them.
+//!
+//! A document's bytes become text (`extract`), the text becomes chunks (`chunk`), a job gives them vectors and indexes them
+//! (`ingest`), and a question finds them again (`query`, `scan`, `retrieve`). Which assistant may search what, and what is
+//! made of the answer, is decided above.
+
+mod api;
+pub mod chunk;
+pub mod extract;
+pub mod ingest;
+pub mod model;
+pub mod query;
+pub mod retrieve;
+pub mod scan;
+pub mod service;
+pub mod store;
+mod upload;
+
+pub use api::{DocumentsApi, ProjectsApi, Search};
+pub use service::{NewFile, Question, SearchOptions, add_document, search};

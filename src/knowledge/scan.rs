@@ -1,0 +1,177 @@
+//! The nearest vectors of a project.
+//!
+//! Small projects are compared exactly, vector by vector. In large ones sqlite-vec first finds the candidates by one bit
+//! a dimension, 32 times less to read, and only these are compared exactly. `benches/search.rs` measures how many of the
+//! true ten nearest that keeps.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use rusqlite::Connection;
+
+use crate::error::Result;
+
+/// Up to here every vector is compared.
+const EXACT_UP_TO: i64 = 3000;
+/// How many candidates the coarse scan hands on.
+const COARSE_CANDIDATES: usize = 400;
+
+/// A chunk's row and its cosine to the question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    pub chunk: i64,
+    pub cosine: f32,
+}
+
+/// The `count` nearest chunks of these projects, the nearest first. Vectors have unit length, so the product is the cosine.
+pub fn nearest(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let mut best = Best::new(count);
+    for project in projects {
+        if is_small(connection, *project)? {
+            exact(connection, *project, model, vector, &mut best)?;
+        } else {
+            coarse(connection, *project, model, vector, &mut best)?;
+        }
+    }
+    Ok(best.into_sorted())
+}
+
+/// Every vector of these projects compared: what `nearest` is measured against.
+pub fn nearest_exact(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let mut best = Best::new(count);
+    for project in projects {
+        exact(connection, *project, model, vector, &mut best)?;
+    }
+    Ok(best.into_sorted())
+}
+
+/// The cosines of chunks that were found another way.
+pub fn cosine(connection: &Connection, chunk: i64, model: i64, vector: &[f32]) -> Result<Option<f32>> {
+    let mut statement = connection.prepare_cached("select embedding from vectors where row = ?1 and model = ?2")?;
+    let mut rows = statement.query((chunk, model))?;
+    Ok(match rows.next()? {
+        Some(row) => Some(dot(row.get_ref(0)?.as_blob().unwrap_or_default(), vector)),
+        None => None,
+    })
+}
+
+fn is_small(connection: &Connection, project: i64) -> Result<bool> {
+    let count: i64 = connection
+        .prepare_cached("select count(*) from (select 1 from vectors where project = ?1 limit ?2)")?
+        .query_row((project, EXACT_UP_TO + 1), |row| row.get(0))?;
+    Ok(count <= EXACT_UP_TO)
+}
+
+fn exact(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
+    let mut statement = connection.prepare_cached("select row, embedding from vectors where project = ?1 and model = ?2")?;
+    let mut rows = statement.query((project, model))?;
+    while let Some(row) = rows.next()? {
+        best.offer(Near { chunk: row.get(0)?, cosine: dot(row.get_ref(1)?.as_blob().unwrap_or_default(), vector) });
+    }
+    Ok(())
+}
+
+fn coarse(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
+    let mut statement = connection
+        .prepare_cached("select rowid from vectors_coarse where embedding match vec_quantize_binary(?1) and project = ?2 and k = ?3")?;
+    let candidates = i64::try_from(COARSE_CANDIDATES.max(best.count)).unwrap_or(i64::MAX);
+    let rows = statement.query_map((to_blob(vector), project, candidates), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    for chunk in rows {
+        if let Some(cosine) = cosine(connection, chunk, model, vector)? {
+            best.offer(Near { chunk, cosine });
+        }
+    }
+    Ok(())
+}
+
+/// Little-endian f32, as sqlite-vec reads them too.
+pub fn to_blob(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The product of a stored vector and another one, in sixteen sums so that it can be done sixteen at a time.
+fn dot(blob: &[u8], vector: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0f32; LANES];
+    let stored = blob.chunks_exact(4 * LANES);
+    let asked = vector.chunks_exact(LANES);
+    let rest: f32 = stored
+        .remainder()
+        .chunks_exact(4)
+        .zip(asked.remainder())
+        .map(|(bytes, value)| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) * value)
+        .sum();
+    for (bytes, values) in stored.zip(asked) {
+        for lane in 0..LANES {
+            let at = lane * 4;
+            sums[lane] += f32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]) * values[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+/// The best few of many, in a heap whose top is the worst of them.
+struct Best {
+    count: usize,
+    heap: BinaryHeap<Worst>,
+}
+
+#[derive(PartialEq)]
+struct Worst(Near);
+
+impl Eq for Worst {}
+
+impl PartialOrd for Worst {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Worst {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Equal ones by age, so that the answer is always the same.
+        other.0.cosine.total_cmp(&self.0.cosine).then(self.0.chunk.cmp(&other.0.chunk))
+    }
+}
+
+impl Best {
+    fn new(count: usize) -> Self {
+        Best { count, heap: BinaryHeap::with_capacity(count + 1) }
+    }
+
+    fn offer(&mut self, near: Near) {
+        if self.heap.len() < self.count {
+            self.heap.push(Worst(near));
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && Worst(near) < *worst
+        {
+            *worst = Worst(near);
+        }
+    }
+
+    fn into_sorted(self) -> Vec<Near> {
+        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_product_of_a_stored_vector_is_exact() {
+        let vector: Vec<f32> = (0..384).map(|index| (index % 7) as f32 - 3.0).collect();
+        let expected: f32 = vector.iter().map(|value| value * value).sum();
+        assert_eq!(dot(&to_blob(&vector), &vector), expected);
+        assert_eq!(dot(&to_blob(&[1.0, 2.0, 3.0]), &[4.0, 5.0, 6.0]), 32.0);
+        assert_eq!(dot(b"", &vector), 0.0);
+    }
+
+    #[test]
+    fn the_best_few_are_kept_in_order() {
+        let mut best = Best::new(3);
+        for (chunk, cosine) in [(1, 0.2), (2, 0.9), (3, 0.1), (4, 0.9), (5, 0.5)] {
+            best.offer(Near { chunk, cosine });
+        }
+        assert_eq!(best.into_sorted().iter().map(|near| near.chunk).collect::<Vec<_>>(), [2, 4, 5]);
+    }
+}

@@ -1,0 +1,156 @@
+//! The tables `chunks`, `chunks_fts`, `pages_fts`, `vectors` and `vectors_coarse`, which always change together.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::{
+    clock::Timestamp,
+    db::Tx,
+    error::Result,
+    knowledge::{
+        chunk::Chunk,
+        model::{DocumentChunk, Hit, Signal},
+        retrieve::FoundChunk,
+        scan::to_blob,
+    },
+};
+
+/// The row of the model with this id, where it is known.
+pub fn model_row(connection: &Connection, id: &str) -> Result<Option<i64>> {
+    Ok(connection.prepare_cached("select row from embedding_models where id = ?1")?.query_row([id], |row| row.get(0)).optional()?)
+}
+
+pub fn register_model(tx: &Tx<'_>, id: &str, dimensions: usize) -> Result<i64> {
+    tx.prepare_cached("insert into embedding_models (id, dimensions) values (?1, ?2) on conflict (id) do nothing")?
+        .execute((id, i64::try_from(dimensions).unwrap_or(i64::MAX)))?;
+    Ok(tx.prepare_cached("select row from embedding_models where id = ?1")?.query_row([id], |row| row.get(0))?)
+}
+
+/// Some chunks of a document with their vectors, in order.
+pub struct Append<'a> {
+    pub document: i64,
+    pub project: i64,
+    pub model: i64,
+    pub chunks: &'a [Chunk],
+    pub vectors: &'a [Vec<f32>],
+}
+
+/// Adds chunks with their text, keyword and vector rows. It answers false, and adds nothing, where the document is gone or
+/// does not stand at the first of these chunks any more: it was deleted, or is being read anew.
+pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result<bool> {
+    let Some(first) = append.chunks.first() else { return Ok(true) };
+    let added = i64::try_from(append.chunks.len()).unwrap_or(i64::MAX);
+    let tokens: usize = append.chunks.iter().map(|chunk| chunk.tokens).sum();
+    let changed = tx
+        .prepare_cached(
+            "update documents set chunk_count = chunk_count + :added, token_count = token_count + :tokens, updated_at = :now
+             where row = :document and status = 'processing' and chunk_count = :first",
+        )?
+        .execute(named_params! {
+            ":document": append.document, ":added": added, ":tokens": i64::try_from(tokens).unwrap_or(i64::MAX), ":now": now,
+            ":first": i64::try_from(first.ordinal).unwrap_or(i64::MAX),
+        })?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    for (chunk, vector) in append.chunks.iter().zip(append.vectors) {
+        let row: i64 = tx
+            .prepare_cached(
+                "insert into chunks (project, document, ordinal, headings, header, body, first_character, end_character, tokens)
+                 values (:project, :document, :ordinal, :headings, :header, :body, :start, :end, :tokens) returning row",
+            )?
+            .query_row(
+                named_params! {
+                    ":project": append.project, ":document": append.document, ":ordinal": chunk.ordinal as i64,
+                    ":headings": serde_json::to_string(&chunk.headings)?, ":header": chunk.header, ":body": chunk.text,
+                    ":start": chunk.start as i64, ":end": chunk.end as i64, ":tokens": chunk.tokens as i64,
+                },
+                |row| row.get(0),
+            )?;
+        tx.prepare_cached("insert into chunks_fts (rowid, project, header, body) values (?1, ?2, ?3, ?4)")?
+            .execute((row, append.project, &chunk.header, &chunk.text))?;
+        let blob = to_blob(vector);
+        tx.prepare_cached("insert into vectors_coarse (rowid, project, embedding) values (?1, ?2, vec_quantize_binary(?3))")?
+            .execute((row, append.project, &blob))?;
+        tx.prepare_cached("insert into vectors (row, project, model, embedding) values (?1, ?2, ?3, ?4)")?.execute((row, append.project, append.model, &blob))?;
+    }
+    Ok(true)
+}
+
+/// The last step: the page as a whole becomes findable, and the document is completed.
+pub fn finish_document(tx: &Tx<'_>, document: i64, project: i64, title: &str, text: &str, expected: usize, now: Timestamp) -> Result<bool> {
+    let changed = tx
+        .prepare_cached("update documents set status = 'completed', error = null, updated_at = ?3 where row = ?1 and status = 'processing' and chunk_count = ?2")?
+        .execute((document, i64::try_from(expected).unwrap_or(i64::MAX), now))?;
+    if changed > 0 {
+        tx.prepare_cached("insert into pages_fts (rowid, project, header, body) values (?1, ?2, ?3, ?4)")?.execute((document, project, title, text))?;
+    }
+    Ok(changed > 0)
+}
+
+/// Takes out everything that was made of a document's text.
+pub fn delete_chunks(tx: &Tx<'_>, document: i64) -> Result<()> {
+    // The keyword index does not keep the text; to forget it, it has to be told once more.
+    tx.prepare_cached("insert into chunks_fts (chunks_fts, rowid, project, header, body) select 'delete', row, project, header, body from chunks where document = ?1")?
+        .execute([document])?;
+    let rows = tx.prepare_cached("select row from chunks where document = ?1")?.query_map([document], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    for row in rows {
+        tx.prepare_cached("delete from vectors_coarse where rowid = ?1")?.execute([row])?;
+        tx.prepare_cached("delete from vectors where row = ?1")?.execute([row])?;
+    }
+    tx.prepare_cached("delete from pages_fts where rowid = ?1")?.execute([document])?;
+    tx.prepare_cached("delete from chunks where document = ?1")?.execute([document])?;
+    Ok(())
+}
+
+pub fn list_chunks(connection: &Connection, workspace_id: &str, document_id: &str, limit: i64, offset: i64) -> Result<(Vec<DocumentChunk>, i64)> {
+    let document: Option<(i64, i64)> = connection
+        .prepare_cached("select row, chunk_count from documents where workspace_id = ?1 and id = ?2")?
+        .query_row((workspace_id, document_id), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((document, total)) = document else { return Ok((Vec::new(), 0)) };
+    let data = connection
+        .prepare_cached(
+            "select ordinal, headings, body, first_character, end_character, page, tokens from chunks where document = ?1 order by ordinal limit ?2 offset ?3",
+        )?
+        .query_map((document, limit, offset), |row| {
+            Ok(DocumentChunk {
+                ordinal: row.get(0)?,
+                headings: serde_json::from_str(&row.get::<_, String>(1)?).unwrap_or_default(),
+                text: row.get(2)?,
+                start: row.get(3)?,
+                end: row.get(4)?,
+                page: row.get(5)?,
+                tokens: row.get(6)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok((data, total))
+}
+
+/// A found chunk with its text and its document.
+pub fn show_chunk(connection: &Connection, found: &FoundChunk) -> Result<Option<Hit>> {
+    let signal = |signal: Option<(usize, f64)>| signal.map(|(rank, score)| Signal { rank: i64::try_from(rank).unwrap_or(i64::MAX), score });
+    Ok(connection
+        .prepare_cached(
+            "select documents.id, projects.id, documents.title, documents.url, ordinal, headings, body, first_character, end_character, page
+             from chunks join documents on documents.row = chunks.document join projects on projects.row = chunks.project where chunks.row = ?1",
+        )?
+        .query_row([found.chunk], |row| {
+            Ok(Hit {
+                document_id: row.get(0)?,
+                project_id: row.get(1)?,
+                title: row.get(2)?,
+                url: row.get(3)?,
+                ordinal: row.get(4)?,
+                headings: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
+                text: row.get(6)?,
+                start: row.get(7)?,
+                end: row.get(8)?,
+                page: row.get(9)?,
+                score: found.score,
+                keyword: signal(found.keyword),
+                vector: signal(found.vector),
+            })
+        })
+        .optional()?)
+}

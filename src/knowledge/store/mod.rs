@@ -1,0 +1,14 @@
+//! All SQL of knowledge. Where a row belongs to a workspace, the workspace's id comes first.
+
+mod chunks;
+mod documents;
+mod projects;
+
+pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, model_row, register_model, show_chunk};
+pub use documents::{
+    DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_ingest, insert_document, list_documents,
+    rename_document, reset_document, set_described, set_failed, set_processing,
+};
+pub use projects::{
+    calibration, delete_project, find_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
+};

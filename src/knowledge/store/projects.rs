@@ -1,0 +1,130 @@
+//! The table `projects`.
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use crate::{
+    clock::Timestamp,
+    db::{Tx, on_unique},
+    error::{Error, Result},
+    http::Paging,
+    knowledge::model::{Project, ProjectStatus, Visibility},
+};
+
+const COLUMNS: &str = "
+    projects.id, projects.name, projects.description, projects.visibility, projects.created_at, projects.updated_at,
+    (select count(*) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
+    (select coalesce(sum(chunk_count), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
+    (select coalesce(sum(bytes), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
+    exists (select 1 from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row
+            and documents.status in ('pending', 'processing'))";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
+    let document_count = row.get(6)?;
+    let is_busy: bool = row.get(9)?;
+    Ok(Project {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        description: row.get(2)?,
+        visibility: row.get(3)?,
+        created_at: row.get(4)?,
+        updated_at: row.get(5)?,
+        document_count,
+        chunk_count: row.get(7)?,
+        bytes: row.get(8)?,
+        status: match (document_count, is_busy) {
+            (0, _) => ProjectStatus::Empty,
+            (_, true) => ProjectStatus::Processing,
+            (_, false) => ProjectStatus::Ready,
+        },
+    })
+}
+
+pub fn insert_project(tx: &Tx<'_>, workspace_id: &str, created_by: &str, project: &Project) -> Result<()> {
+    tx.prepare_cached(
+        "insert into projects (id, workspace_id, name, name_key, description, visibility, created_by, created_at, updated_at)
+         values (:id, :workspace_id, :name, :name_key, :description, :visibility, :created_by, :created_at, :updated_at)",
+    )?
+    .execute(named_params! {
+        ":id": project.id, ":workspace_id": workspace_id, ":name": project.name, ":name_key": project.name.to_lowercase(),
+        ":description": project.description, ":visibility": project.visibility, ":created_by": created_by,
+        ":created_at": project.created_at, ":updated_at": project.updated_at,
+    })
+    .map_err(on_unique("projects.name_key", name_is_taken))?;
+    Ok(())
+}
+
+fn name_is_taken() -> Error {
+    Error::conflict("There is already a project of this name in the workspace.").detail("name", "is taken")
+}
+
+/// `with_private`: whether the caller may see private ones.
+pub fn find_project(connection: &Connection, workspace_id: &str, id: &str, with_private: bool) -> Result<Option<Project>> {
+    Ok(connection
+        .prepare_cached(&format!("select {COLUMNS} from projects where workspace_id = ?1 and id = ?2 and (visibility = 'workspace' or ?3)"))?
+        .query_row((workspace_id, id, with_private), read)
+        .optional()?)
+}
+
+pub fn find_project_row(connection: &Connection, workspace_id: &str, id: &str, with_private: bool) -> Result<Option<i64>> {
+    Ok(connection
+        .prepare_cached("select row from projects where workspace_id = ?1 and id = ?2 and (visibility = 'workspace' or ?3)")?
+        .query_row((workspace_id, id, with_private), |row| row.get(0))
+        .optional()?)
+}
+
+/// The rows of those of these projects that are the workspace's.
+pub fn project_rows(connection: &Connection, workspace_id: &str, ids: &[String]) -> Result<Vec<i64>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for id in ids {
+        rows.extend(find_project_row(connection, workspace_id, id, true)?);
+    }
+    Ok(rows)
+}
+
+pub fn list_projects(connection: &Connection, workspace_id: &str, with_private: bool, paging: Paging) -> Result<(Vec<Project>, i64)> {
+    let data = connection
+        .prepare_cached(&format!(
+            "select {COLUMNS} from projects where workspace_id = ?1 and (visibility = 'workspace' or ?2) order by created_at desc, row desc limit ?3 offset ?4"
+        ))?
+        .query_map((workspace_id, with_private, paging.limit, paging.offset), read)?
+        .collect::<rusqlite::Result<_>>()?;
+    let total = connection
+        .prepare_cached("select count(*) from projects where workspace_id = ?1 and (visibility = 'workspace' or ?2)")?
+        .query_row((workspace_id, with_private), |row| row.get(0))?;
+    Ok((data, total))
+}
+
+pub fn update_project(tx: &Tx<'_>, workspace_id: &str, project: &Project) -> Result<()> {
+    tx.prepare_cached(
+        "update projects set name = :name, name_key = :name_key, description = :description, visibility = :visibility, updated_at = :updated_at
+         where workspace_id = :workspace_id and id = :id",
+    )?
+    .execute(named_params! {
+        ":workspace_id": workspace_id, ":id": project.id, ":name": project.name, ":name_key": project.name.to_lowercase(),
+        ":description": project.description, ":visibility": project.visibility, ":updated_at": project.updated_at,
+    })
+    .map_err(on_unique("projects.name_key", name_is_taken))?;
+    Ok(())
+}
+
+pub fn touch_project(tx: &Tx<'_>, project: i64, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update projects set updated_at = ?2 where row = ?1")?.execute((project, now))?;
+    Ok(())
+}
+
+/// Only once its documents are gone.
+pub fn delete_project(tx: &Tx<'_>, workspace_id: &str, project: i64) -> Result<()> {
+    tx.prepare_cached("delete from projects where workspace_id = ?1 and row = ?2")?.execute((workspace_id, project))?;
+    Ok(())
+}
+
+/// From which confidence on a question counts as answered by this project; nothing where it was never judged.
+pub fn calibration(connection: &Connection, project: i64) -> Result<Option<f64>> {
+    let text: Option<String> = connection.prepare_cached("select calibration from projects where row = ?1")?.query_row([project], |row| row.get(0)).optional()?.flatten();
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+pub fn set_calibration(tx: &Tx<'_>, project: i64, min_confidence: Option<f64>) -> Result<()> {
+    tx.prepare_cached("update projects set calibration = ?2 where row = ?1")?.execute((project, min_confidence.map(|value| value.to_string())))?;
+    Ok(())
+}

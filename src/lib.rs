@@ -42,6 +42,8 @@ pub mod conversations;
 
 pub mod answering;
 
+pub mod widget;
+
 // top
 pub mod server;
 

@@ -1,6 +1,7 @@
 //! The command line. Each subcommand is a file; each ends in 0, in 1 for a failure, in 2 for wrong use.
 
 mod config;
+mod eval;
 mod people;
 mod serve;
 
@@ -53,6 +54,9 @@ enum Command {
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(people::TokenCommand),
+    /// Measure retrieval on questions with known answers
+    #[command(subcommand)]
+    Eval(eval::EvalCommand),
     /// Print the settings that hold, and where each came from
     Config,
     /// Print the OpenAPI document
@@ -94,6 +98,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(&common, options).await,
         Command::User(command) => people::user(&common, command).await,
         Command::Token(command) => people::token(&common, command).await,
+        Command::Eval(command) => eval::run(&common, command).await,
         Command::Config => config::run(&common),
         Command::Openapi => print_json(&crate::server::openapi()?),
         Command::Completions { shell } => {

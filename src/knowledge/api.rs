@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{
     model::{
-        Document, DocumentChunk, Mode, Project, ProjectStatus, QUERY_CHARACTERS, SearchResult, Status, Visibility, check_description, check_limit,
+        Document, DocumentChunk, Mode, Project, QUERY_CHARACTERS, SearchResult, Status, Visibility, check_description, check_limit,
         check_project_name, check_title,
     },
     service::{self, Question, SearchOptions},
@@ -23,7 +23,6 @@ use crate::{
     app::App,
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging, Tag, patch},
-    ids::prefix,
 };
 
 pub struct ProjectsApi;
@@ -100,19 +99,7 @@ impl ProjectsApi {
     /// Make a project
     #[oai(path = "/", method = "post", operation_id = "create_project")]
     async fn create_project(&self, app: Data<&App>, who: Editor, body: Body<CreateProject>) -> Result<Created<Project>> {
-        check_description(body.0.description.as_deref().unwrap_or_default())?;
-        let project = Project {
-            id: app.new_id(prefix::PROJECT),
-            name: check_project_name(&body.0.name)?,
-            description: body.0.description,
-            visibility: body.0.visibility.unwrap_or(Visibility::Workspace),
-            document_count: 0,
-            chunk_count: 0,
-            bytes: 0,
-            status: ProjectStatus::Empty,
-            created_at: app.now(),
-            updated_at: app.now(),
-        };
+        let project = service::new_project(&app, &body.0.name, body.0.description, body.0.visibility)?;
         let new = project.clone();
         app.db.write(move |tx| store::insert_project(tx, &who.workspace_id, &who.user_id, &new)).await?;
         Ok(Created(project))

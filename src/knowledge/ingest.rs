@@ -30,22 +30,55 @@ pub const SPECIAL_TOKENS: usize = 2;
 
 /// A document read and cut.
 pub struct Prepared {
-    pub title: String,
+    pub title: Title,
     pub extracted: Extracted,
     pub chunks: Vec<Chunk>,
+}
+
+/// What a document is called, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Title {
+    /// By a person, or by the document itself.
+    Given(String),
+    Filename(String),
+    /// Made of its first words, because there was nothing else.
+    FirstWords(String),
+}
+
+impl Title {
+    pub fn text(&self) -> &str {
+        match self {
+            Title::Given(text) | Title::Filename(text) | Title::FirstWords(text) => text,
+        }
+    }
+
+    /// What goes in front of the chunks. A title that is only the text's own first words says nothing more about it.
+    fn indexed(&self) -> &str {
+        if let Title::FirstWords(_) = self { "" } else { self.text() }
+    }
+
+    fn of(document: &IngestRow) -> Title {
+        let text = document.title.clone();
+        match (document.title_is_given, &document.filename) {
+            (true, _) => Title::Given(text),
+            (false, Some(_)) => Title::Filename(text),
+            (false, None) => Title::FirstWords(text),
+        }
+    }
 }
 
 /// Reads the bytes and cuts the text. It computes, so it belongs on a thread that may block.
 ///
 /// # Errors
 /// `bad_request` with a sentence for the document's owner.
-pub fn prepare(bytes: &[u8], title: &str, title_is_given: bool, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Result<Prepared> {
+pub fn prepare(bytes: &[u8], title: &Title, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Result<Prepared> {
     let extracted = extract(bytes).map_err(|unreadable| Error::bad_request(unreadable.0))?;
-    let title = match &extracted.title {
-        Some(own) if !title_is_given => clean_title(own),
-        _ => title.to_owned(),
+    let title = match (title, &extracted.title) {
+        (Title::Given(title), _) => Title::Given(title.clone()),
+        (_, Some(own)) => Title::Given(clean_title(own)),
+        (title, None) => title.clone(),
     };
-    let chunks = chunk(&title, &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
+    let chunks = chunk(title.indexed(), &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
     Ok(Prepared { title, extracted, chunks })
 }
 
@@ -90,7 +123,7 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
         .db
         .write(move |tx| {
             let kind = described.extracted.kind.mime_type();
-            store::set_described(tx, row, &described.title, kind, described.extracted.url.as_deref(), described.chunks.len(), now)?;
+            store::set_described(tx, row, described.title.text(), kind, described.extracted.url.as_deref(), described.chunks.len(), now)?;
             store::register_model(tx, &model_id, dimensions)
         })
         .await?;
@@ -111,7 +144,7 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
     let now = app.now();
     app.db
         .write(move |tx| {
-            store::finish_document(tx, row, project, &prepared.title, &prepared.extracted.text, prepared.chunks.len(), now)?;
+            store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)?;
             store::touch_project(tx, project, now)
         })
         .await
@@ -122,7 +155,7 @@ async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
     let work = tokio::task::spawn_blocking(move || {
         let bytes = files.read(&document.sha256)?;
         let count = |text: &str| embedder.count_tokens(text);
-        prepare(&bytes, &document.title, document.title_is_given, embedder.info().max_tokens, &count)
+        prepare(&bytes, &Title::of(&document), embedder.info().max_tokens, &count)
     });
     work.await.unwrap_or_else(|panic| {
         tracing::error!(%panic, "reading a document panicked");

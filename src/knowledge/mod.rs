@@ -6,6 +6,7 @@
 
 mod api;
 pub mod chunk;
+mod connections;
 pub mod extract;
 pub mod ingest;
 pub mod model;
@@ -16,5 +17,7 @@ pub mod service;
 pub mod store;
 mod upload;
 
+pub use connections::ConnectionsApi;
 pub use api::{DocumentsApi, ProjectsApi, Search};
-pub use service::{NewFile, Question, SearchOptions, add_document, search};
+pub use ingest::{INGEST_JOB, ingest};
+pub use service::{NewFile, Question, SearchOptions, UNCALIBRATED, add_document, new_project, remove_file, search};

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     ingest::INGEST_JOB,
-    model::{Document, Mode, SearchResult, Source, clean_title, title_from_filename},
+    model::{Document, Mode, Project, ProjectStatus, SearchResult, Source, Visibility, check_description, check_project_name, clean_title, title_from_filename},
     retrieve::{self, Scope, Turn, Weights},
     store::{self, NewDocument},
 };
@@ -19,10 +19,33 @@ use crate::{
 };
 
 /// The confidence that a question needs where a project has no measure of its own yet.
-const UNCALIBRATED: f64 = 0.45;
+pub const UNCALIBRATED: f64 = 0.45;
 
 pub fn file_store(app: &App) -> FileStore {
     FileStore::new(app.config.files_dir())
+}
+
+/// Does the job that takes a file off the disk once nobody needs it; see `files`.
+pub async fn remove_file(app: App, job: jobs::Job) -> Result<()> {
+    let (files, sha256) = (file_store(&app), job.payload["sha256"].as_str().unwrap_or_default().to_owned());
+    app.db.write(move |tx| files::remove_unused(tx, &files, &sha256)).await
+}
+
+/// A project that is not written down yet.
+pub fn new_project(app: &App, name: &str, description: Option<String>, visibility: Option<Visibility>) -> Result<Project> {
+    check_description(description.as_deref().unwrap_or_default())?;
+    Ok(Project {
+        id: app.new_id(prefix::PROJECT),
+        name: check_project_name(name)?,
+        description,
+        visibility: visibility.unwrap_or(Visibility::Workspace),
+        document_count: 0,
+        chunk_count: 0,
+        bytes: 0,
+        status: ProjectStatus::Empty,
+        created_at: app.now(),
+        updated_at: app.now(),
+    })
 }
 
 /// A document as it comes in.

@@ -86,7 +86,7 @@ impl<'a> ApiExtractor<'a> for NewDocuments {
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         let content_type = request.content_type().unwrap_or_default().to_ascii_lowercase();
         if content_type.starts_with("multipart/form-data") {
-            let multipart = Multipart::from_request(request, body)
+            let multipart = <Multipart as FromRequest>::from_request(request, body)
                 .await
                 .map_err(|_| Error::bad_request("The multipart body has no boundary in its `Content-Type`."))?;
             return Ok(NewDocuments::Files(Box::new(multipart)));

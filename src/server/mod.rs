@@ -12,14 +12,19 @@ use tokio_util::sync::CancellationToken;
 pub use routes::openapi;
 
 use crate::{
+    answering::Answers,
     app::App,
+    conversations,
     error::{Error, Result},
+    files,
     jobs::Handlers,
+    knowledge,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
 pub struct Server {
     pub address: SocketAddr,
+    answers: Answers,
     stop: CancellationToken,
     accepting: JoinHandle<()>,
     workers: JoinHandle<()>,
@@ -47,13 +52,16 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 impl Server {
     pub fn start(app: &App, listener: TcpListener) -> Result<Self> {
         let address = listener.local_addr()?;
+        // Nobody else serves this folder: what is marked as being written was cut off with its process.
+        app.db.write_now(|tx| conversations::store::stop_orphaned_answers(tx).map(|_| ()))?;
         let stop = CancellationToken::new();
-        let endpoint = routes::endpoint(app);
+        let answers = Answers::default();
+        let endpoint = routes::endpoint(app, &answers);
         let accepting = tokio::spawn(accept::run(listener, endpoint, stop.clone(), GRACE));
         let (queue, handlers, stopped) = (app.jobs.clone(), handlers(app), stop.clone());
         let workers = tokio::spawn(async move { queue.run(handlers, JOB_WORKERS, stopped).await });
         tokio::spawn(housekeeping(app.clone(), stop.clone()));
-        Ok(Server { address, stop, accepting, workers })
+        Ok(Server { address, answers, stop, accepting, workers })
     }
 
     /// Ends everything at once, as a crash would; for tests.
@@ -67,6 +75,7 @@ impl Server {
     pub async fn stop(self, app: &App) {
         self.stop.cancel();
         let _ = self.accepting.await;
+        self.answers.stop_all();
         let _ = self.workers.await;
         if let Err(error) = app.db.checkpoint().await {
             tracing::warn!(?error, "the write-ahead log was not moved into the database; the next start does it");
@@ -75,8 +84,11 @@ impl Server {
 }
 
 /// Who handles which kind of job.
-pub fn handlers(_app: &App) -> Handlers {
+pub fn handlers(app: &App) -> Handlers {
+    let (ingesting, removing) = (app.clone(), app.clone());
     Handlers::default()
+        .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
+        .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
 }
 
 /// What has to be done now and then.

@@ -12,16 +12,20 @@ use super::health;
 use crate::{
     access::{AccountApi, AuthApi, TokensApi},
     app::App,
+    answering::{Answers, ChatApi},
     assistants::{AssistantsApi, ModelsApi},
+    conversations::ConversationsApi,
     error::{Error, Result},
     http::{Front, complete_openapi},
+    knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, ConversationsApi, WidgetApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, ConversationsApi, WidgetApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))
@@ -52,14 +56,16 @@ fn no_such_address() -> Result<()> {
     Err(Error::new(crate::error::Code::NotFound, "There is nothing at this address."))
 }
 
-pub(super) fn endpoint(app: &App) -> impl Endpoint<Output = Response> + 'static {
+pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
     let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into() };
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/api/openapi.json", get(openapi_document))
         .nest("/", service())
+        .with(Cors { app: app.clone() })
         .with(AddData::new(app.clone()))
+        .with(AddData::new(answers.clone()))
         .with(SetHeader::new().appending(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")))
         .with(front)
 }

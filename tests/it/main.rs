@@ -2,7 +2,10 @@
 
 mod architecture;
 mod auth;
+mod documents;
 mod llm;
+mod projects;
 mod schema;
+mod search;
 mod support;
 mod workspaces;

@@ -7,7 +7,7 @@ use crate::{
     db::{Tx, on_unique},
     error::{Error, Result},
     http::Paging,
-    knowledge::model::{Project, ProjectStatus, Visibility},
+    knowledge::model::{Project, ProjectStatus},
 };
 
 const COLUMNS: &str = "
@@ -69,6 +69,14 @@ pub fn find_project_row(connection: &Connection, workspace_id: &str, id: &str, w
     Ok(connection
         .prepare_cached("select row from projects where workspace_id = ?1 and id = ?2 and (visibility = 'workspace' or ?3)")?
         .query_row((workspace_id, id, with_private), |row| row.get(0))
+        .optional()?)
+}
+
+/// The oldest project with its workspace: where there is but one.
+pub fn first_project(connection: &Connection) -> Result<Option<(String, String)>> {
+    Ok(connection
+        .prepare_cached("select workspace_id, id from projects order by row limit 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?)
 }
 

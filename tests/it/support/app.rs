@@ -11,6 +11,7 @@ use illumichat::{
     app::App,
     clock::Clock,
     config::Config,
+    embed::Model,
     ids::Ids,
     server::{Server, bind, handlers},
     workspaces::service,
@@ -45,7 +46,7 @@ impl TestApp {
         change(&mut config);
         let listener = bind(config.listen).await.unwrap();
         config.listen = listener.local_addr().unwrap();
-        let app = App::open(config, clock, Ids::system()).unwrap();
+        let app = App::open_with_model(config, clock, Ids::system(), Model::deterministic()).unwrap();
         let server = Server::start(&app, listener).unwrap();
         let url = format!("http://{}", server.address);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();
@@ -58,6 +59,21 @@ impl TestApp {
             server.stop(&self.app).await;
         }
         self.folder.take().unwrap()
+    }
+
+    /// Ends the server as a crash does, in the middle of whatever it does, and hands the folder on.
+    pub fn crash(mut self) -> tempfile::TempDir {
+        if let Some(server) = self.server.take() {
+            server.abandon();
+        }
+        self.folder.take().unwrap()
+    }
+
+    /// The hashes of the files that are kept.
+    pub fn files_on_disk(&self) -> Vec<String> {
+        let files = self.app.config.files_dir();
+        let folders = std::fs::read_dir(files).into_iter().flatten();
+        folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).map(|file| file.unwrap().file_name().to_string_lossy().into_owned()).collect()
     }
 
     /// Runs every job that is due, so that a test need not wait for the workers.

@@ -1,0 +1,332 @@
+//! `illumichat eval`: how good retrieval is on given questions, through the product's own path and in a database that is
+//! thrown away.
+
+mod dataset;
+mod metrics;
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    dataset::{Dataset, Question},
+    metrics::{Figures, Holes, Outcome},
+};
+use super::{Common, print_json, print_line, start_log};
+use crate::{
+    access::Role,
+    app::App,
+    clock::Clock,
+    error::{Code, Error, Result},
+    ids::Ids,
+    jobs,
+    knowledge::{
+        self, NewFile,
+        model::{Mode, Source},
+        retrieve::{self, Scope, Turn, Weights},
+        store,
+    },
+    server::handlers,
+    workspaces::service,
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EvalCommand {
+    /// Rank the documents of a folder for its questions: nDCG, recall, MRR, latency
+    Retrieval(Retrieval),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retrieval {
+    /// A folder with `queries.jsonl`, `qrels.tsv`, and `corpus.jsonl` or documents
+    folder: PathBuf,
+    #[arg(long, value_enum, default_value = "all")]
+    mode: Modes,
+    /// How many ranks count
+    #[arg(long, default_value_t = 10)]
+    k: usize,
+    /// Use the turns before each question
+    #[arg(long)]
+    history: bool,
+    /// Also measure how well questions without an answer are told apart
+    #[arg(long)]
+    holes: bool,
+    /// Keep the database in this folder, and use it again the next time
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+    /// Print the questions whose first document is a wrong one
+    #[arg(long)]
+    misses: bool,
+    /// End with 1 where a figure of hybrid is lower: `ndcg10=0.80`
+    #[arg(long, value_name = "FIGURE=VALUE")]
+    fail_under: Option<String>,
+    /// Try other weights: `vector=0.6,page=1,phrase=0.3,header=3,history=0.5`
+    #[arg(long, value_name = "NAME=VALUE,…")]
+    weights: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Modes {
+    Keyword,
+    Vector,
+    Hybrid,
+    All,
+}
+
+impl Modes {
+    fn list(self) -> Vec<Mode> {
+        match self {
+            Modes::Keyword => vec![Mode::Keyword],
+            Modes::Vector => vec![Mode::Vector],
+            Modes::Hybrid => vec![Mode::Hybrid],
+            Modes::All => vec![Mode::Keyword, Mode::Vector, Mode::Hybrid],
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    dataset: String,
+    model: String,
+    settings: Value,
+    questions: usize,
+    modes: HashMap<&'static str, Figures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    holes: Option<Holes>,
+    index: Index,
+}
+
+#[derive(Serialize)]
+struct Index {
+    documents: usize,
+    chunks: i64,
+    /// Reading, cutting, embedding and writing all of them; nothing where `--keep` had them already.
+    seconds: f64,
+    bytes: u64,
+}
+
+pub(super) async fn run(common: &Common, command: EvalCommand) -> Result<()> {
+    let EvalCommand::Retrieval(options) = command;
+    retrieval(common, options).await
+}
+
+/// Documents of the dataset as the database knows them.
+struct Indexed {
+    app: App,
+    project: i64,
+    /// The dataset's id of each document's row; the same content under two ids is one document.
+    ids: HashMap<i64, Vec<String>>,
+    index: Index,
+}
+
+async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
+    let weights = parse_weights(options.weights.as_deref())?;
+    let dataset = Dataset::read(&options.folder)?;
+    let mut config = common.load(&[])?.config;
+    start_log(&config, "warn")?;
+    let scratch = tempfile::tempdir()?;
+    config.data_dir = options.keep.clone().unwrap_or_else(|| scratch.path().join("data"));
+    let app = App::open(config, Clock::system(), Ids::system())?;
+    let indexed = index(app, &dataset).await?;
+    let model_id = indexed.app.embedder.info().id.clone();
+    let model = indexed.app.db.read(|connection| store::model_row(connection, &model_id))?.unwrap_or_default();
+
+    let mut modes = HashMap::new();
+    let mut all_turns = Vec::new();
+    for question in &dataset.questions {
+        all_turns.push(embed(&indexed.app, question, options.history, &weights).await?);
+    }
+    for mode in options.mode.list() {
+        let mut outcomes = Vec::new();
+        for (question, (turns, embedding_time)) in dataset.questions.iter().zip(&all_turns) {
+            let started = now();
+            let scope = Scope { projects: &[indexed.project], model, without: None };
+            let ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, mode, &weights))?;
+            let time = started.elapsed() + if mode == Mode::Keyword { Duration::ZERO } else { *embedding_time };
+            let ranked: Vec<&str> = ranking.documents.iter().filter_map(|(row, _)| indexed.name_of(*row, question)).collect();
+            let outcome = Outcome::of(&ranked, &question.relevant, options.k, time);
+            if options.misses && mode == Mode::Hybrid && outcome.hit1 == 0.0 {
+                print_line(&format!("miss {:.2} {} {:?}\n  wanted {:?}\n  got    {:?}", outcome.ndcg, question.id, question.text, question.relevant.keys(), &ranked[..ranked.len().min(3)]))?;
+            }
+            outcomes.push(outcome);
+        }
+        modes.insert(name(mode), Figures::of(&outcomes));
+    }
+    let holes = if options.holes { Some(holes(&indexed, &dataset, &all_turns, model, &weights)?) } else { None };
+    let settings = json!({
+        "k": options.k, "history": options.history,
+        "weights": {"vector": weights.vector, "keyword": weights.keyword, "header": weights.header, "phrase": weights.phrase, "page": weights.page, "history": weights.history},
+    });
+    let report = Report { dataset: dataset.name, model: model_id, settings, questions: dataset.questions.len(), modes, holes, index: indexed.index };
+    if common.json { print_json(&report)? } else { print_table(&report)? }
+    check(&report, options.fail_under.as_deref())
+}
+
+/// Puts the documents in as the product does: files, jobs, chunks, vectors.
+async fn index(app: App, dataset: &Dataset) -> Result<Indexed> {
+    let started = now();
+    let known = app.db.read(crate::access::store::any_user)?;
+    let (workspace_id, project_id) = if known { find_kept(&app)? } else { make_project(&app).await? };
+    let project = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, true))?.ok_or_else(|| Error::not_found("project"))?;
+    let stop = CancellationToken::new();
+    let (queue, handling, stopped) = (app.jobs.clone(), handlers(&app), stop.clone());
+    let workers = tokio::spawn(async move { queue.run(handling, 4, stopped).await });
+    let mut ids: HashMap<i64, Vec<String>> = HashMap::new();
+    let progress = indicatif::ProgressBar::new(dataset.documents.len() as u64);
+    for text in &dataset.documents {
+        let file = NewFile { source: Source::Upload, title: text.title.clone(), filename: text.filename.clone(), bytes: text.bytes.clone() };
+        let id = match knowledge::add_document(&app, &workspace_id, &project_id, file).await {
+            Ok(document) => document.id,
+            Err(error) if error.code() == Code::Conflict => error.details().get("id").cloned().unwrap_or_default(),
+            Err(error) if error.code() == Code::BadRequest => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(row) = app.db.read(|connection| store::find_ingest(connection, &workspace_id, &id))? {
+            ids.entry(row.row).or_default().push(text.id.clone());
+        }
+    }
+    loop {
+        let open: i64 = app.db.read(jobs::counts)?.iter().filter(|(state, _)| state != "failed").map(|(_, count)| count).sum();
+        progress.set_position((dataset.documents.len() as u64).saturating_sub(u64::try_from(open).unwrap_or_default()));
+        if open == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    progress.finish_and_clear();
+    stop.cancel();
+    let _ = workers.await;
+    app.db.checkpoint().await?;
+    let project_now = app.db.read(|connection| store::find_project(connection, &workspace_id, &project_id, true))?;
+    let bytes = std::fs::metadata(app.config.database_path())?.len();
+    let index = Index { documents: ids.len(), chunks: project_now.map_or(0, |project| project.chunk_count), seconds: started.elapsed().as_secs_f64(), bytes };
+    Ok(Indexed { app, project, ids, index })
+}
+
+fn find_kept(app: &App) -> Result<(String, String)> {
+    app.db.read(store::first_project)?.ok_or_else(|| Error::conflict("The folder to keep the database in holds something else. Choose an empty one."))
+}
+
+async fn make_project(app: &App) -> Result<(String, String)> {
+    let new = service::prepare_user(app, "eval@localhost", "Evaluation", None).await?;
+    let (user_id, workspace_id) = service::add_user(app, new, "Evaluation", Role::Owner).await?;
+    let project = knowledge::new_project(app, "Evaluation", None, None)?;
+    let (id, in_workspace) = (project.id.clone(), workspace_id.clone());
+    app.db.write(move |tx| store::insert_project(tx, &in_workspace, &user_id, &project)).await?;
+    Ok((workspace_id, id))
+}
+
+impl Indexed {
+    /// Of the ids of one document, the one that this question wants.
+    fn name_of(&self, row: i64, question: &Question) -> Option<&str> {
+        let ids = self.ids.get(&row)?;
+        ids.iter().find(|id| question.relevant.contains_key(*id)).or(ids.first()).map(String::as_str)
+    }
+}
+
+async fn embed(app: &App, question: &Question, history: bool, weights: &Weights) -> Result<(Vec<Turn>, Duration)> {
+    let earlier: &[String] = if history { &question.earlier } else { &[] };
+    let mut turns = Vec::new();
+    let mut time = Duration::ZERO;
+    for (text, weight) in retrieve::turns(&question.text, earlier, weights) {
+        let started = now();
+        let vector = Some(app.embedder.query(&text).await?);
+        time += started.elapsed();
+        turns.push(Turn { text, vector, weight });
+    }
+    Ok((turns, time))
+}
+
+/// Asks every question twice: with its documents there, and with them taken out.
+fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Duration)], model: i64, weights: &Weights) -> Result<Holes> {
+    let (mut answered, mut unanswered) = (Vec::new(), Vec::new());
+    for (question, (turns, _)) in dataset.questions.iter().zip(all_turns) {
+        let right: HashSet<i64> = indexed.ids.iter().filter(|(_, ids)| ids.iter().any(|id| question.relevant.contains_key(id))).map(|(row, _)| *row).collect();
+        for (without, into) in [(None, &mut answered), (Some(&right), &mut unanswered)] {
+            let scope = Scope { projects: &[indexed.project], model, without };
+            into.push(indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, Mode::Hybrid, weights))?.confidence);
+        }
+    }
+    let threshold = indexed.app.db.read(|connection| store::calibration(connection, indexed.project))?.unwrap_or(knowledge::UNCALIBRATED);
+    Ok(Holes::of(&answered, &unanswered, threshold))
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is measured here is real time")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Hybrid => "hybrid",
+        Mode::Keyword => "keyword",
+        Mode::Vector => "vector",
+    }
+}
+
+fn parse_weights(text: Option<&str>) -> Result<Weights> {
+    let mut weights = Weights::default();
+    for pair in text.unwrap_or_default().split(',').filter(|pair| !pair.is_empty()) {
+        let value = pair.split_once('=').and_then(|(name, value)| Some((name, value.parse::<f64>().ok()?)));
+        match value {
+            Some(("vector", value)) => (weights.vector, weights.keyword) = (value, 1.0 - value),
+            Some(("page", value)) => weights.page = value,
+            Some(("phrase", value)) => weights.phrase = value,
+            Some(("header", value)) => weights.header = value,
+            Some(("history", value)) => weights.history = value,
+            _ => return Err(Error::bad_request(format!("`{pair}` is not a weight; there are vector, page, phrase, header and history, each as `name=number`."))),
+        }
+    }
+    Ok(weights)
+}
+
+fn print_table(report: &Report) -> Result<()> {
+    print_line(&format!(
+        "{}: {} questions, {} documents, {} chunks, indexed in {:.1} s, {:.1} MB",
+        report.dataset,
+        report.questions,
+        report.index.documents,
+        report.index.chunks,
+        report.index.seconds,
+        report.index.bytes as f64 / 1e6
+    ))?;
+    print_line("mode      nDCG@10  95 %           recall@1  @5     @10    MRR@10  hit@1   p50 ms  p95 ms")?;
+    for mode in ["keyword", "vector", "hybrid"] {
+        if let Some(f) = report.modes.get(mode) {
+            print_line(&format!(
+                "{mode:<9} {:.4}   {:.3} – {:.3}  {:.3}     {:.3}  {:.3}  {:.3}   {:.3}  {:>6.1}  {:>6.1}",
+                f.ndcg10, f.ci95[0], f.ci95[1], f.recall1, f.recall5, f.recall10, f.mrr10, f.hit1, f.p50_ms, f.p95_ms
+            ))?;
+        }
+    }
+    if let Some(holes) = &report.holes {
+        print_line(&format!(
+            "no answer AUROC {:.3}, caught {:.0} % at 6 % false refusals; at the calibrated {:.3}: caught {:.0} %, false refusals {:.1} %",
+            holes.auroc,
+            holes.caught_at6 * 100.0,
+            holes.threshold,
+            holes.caught * 100.0,
+            holes.false_refusals * 100.0
+        ))?;
+    }
+    Ok(())
+}
+
+fn check(report: &Report, fail_under: Option<&str>) -> Result<()> {
+    let Some(text) = fail_under else { return Ok(()) };
+    let wrong = || Error::bad_request(format!("`{text}` is not of the form `ndcg10=0.80`."));
+    let (figure, least) = text.split_once('=').ok_or_else(wrong)?;
+    let least: f64 = least.parse().map_err(|_| wrong())?;
+    let figures = report.modes.get("hybrid").or_else(|| report.modes.values().next()).ok_or_else(wrong)?;
+    let figure = figure.replace('@', "");
+    let value = serde_json::to_value(figures)?.get(&figure).and_then(Value::as_f64).ok_or_else(wrong)?;
+    if value < least { Err(Error::conflict(format!("{figure} is {value:.4}, less than {least}."))) } else { Ok(()) }
+}

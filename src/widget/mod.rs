@@ -1,0 +1,12 @@
+//! The widget's public addresses, `/api/widget/{assistantId}/…`: for strangers' browsers on customers' pages.
+//!
+//! Three layers stand before each: the assistant has its widget on, the page's origin is on its list, and, where it says
+//! so, a session token.
+
+mod api;
+mod cors;
+mod guard;
+mod store;
+
+pub use api::WidgetApi;
+pub use cors::Cors;

@@ -164,7 +164,7 @@ fn without_node(out: &Path, found: Option<(u32, u32)>) -> Result<(), String> {
     }
     println!("cargo:warning={missing}: this debug build carries a placeholder page.");
     let page = "<!doctype html><meta charset=\"utf-8\"><title>IllumiChat</title>\
-        <p>This build carries no web pages, because Node was missing when it was made. The API is at <a href=\"/api/docs\">/api/docs</a>.\n";
+        <p>This build carries no web pages, because Node was missing when it was made. What the API can do stands in <a href=\"/api/openapi.json\">/api/openapi.json</a>.\n";
     replace(Path::new(""), out)
         .and_then(|()| fs::write(out.join("index.html"), page))
         .map_err(|error| format!("Writing the placeholder page failed: {error}"))

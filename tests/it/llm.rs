@@ -286,6 +286,7 @@ async fn lists_models() {
     let models = list_models(&client(), &endpoint(server.base_url())).await;
     let model = |id: &str, context_tokens| ListedModel { id: id.into(), context_tokens };
     assert_eq!(models, Ok(vec![model("a", Some(4096)), model("b", None)]));
+    assert_eq!(server.listings(), 1);
     let refused = list_models(&client(), &endpoint(LlmServer::refusing().await)).await;
     assert_eq!(refused, Err(Failure::Unreachable(Unreachable::Refused)));
 }
@@ -296,7 +297,8 @@ async fn lists_models() {
 async fn the_scripted_model_obeys_its_passages() {
     let server = LlmServer::start().await;
     server.always(Script::obeys());
-    let prompt = "Use these.\n<passage id=\"1\">First one.</passage>\n<passage id=\"2\">\nSecond.\n</passage>";
+    let prompt =
+        "Use <source> tags.\n<source title=\"1\">First one.</source>\n<source title=\"2\">\nSecond.\n</source>";
     let said = |messages: Vec<Message>| {
         let request = Request { messages, ..request() };
         let events = stream(&client(), &endpoint(server.base_url()), request);

@@ -110,15 +110,15 @@ impl Script {
         Self::new(Reply::Made(Arc::new(make)))
     }
 
-    /// A model that does what its documents say: it repeats what stands between `<passage …>` and `</passage>` in its
+    /// A model that does what its documents say: it repeats what stands between `<source …>` and `</source>` in its
     /// prompt, and without any the last thing the user said.
     pub fn obeys() -> Self {
         Self::replies(|request| {
             let prompt = request.prompt();
             let passages: Vec<&str> = prompt
-                .split("<passage")
+                .split("<source ")
                 .skip(1)
-                .filter_map(|rest| rest.split_once('>')?.1.split_once("</passage>"))
+                .filter_map(|rest| rest.split_once('>')?.1.split_once("</source>"))
                 .map(|(passage, _)| passage.trim())
                 .collect();
             if passages.is_empty() { request.last("user") } else { passages.join("\n") }

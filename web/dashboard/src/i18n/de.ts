@@ -272,7 +272,7 @@ export const de: Dictionary = {
   "search.vector": "Bedeutung",
 
   "settings.api": "API",
-  "settings.apiDocs": "Dokumentation der API lesen",
+  "settings.apiDocs": "OpenAPI-Dokument",
   "settings.created": "Angelegt",
   "settings.general": "Allgemein",
   "settings.models": "Modelle",

@@ -272,7 +272,7 @@ export const en = {
   "search.vector": "Meaning",
 
   "settings.api": "API",
-  "settings.apiDocs": "Read the API’s documentation",
+  "settings.apiDocs": "OpenAPI document",
   "settings.created": "Created",
   "settings.general": "General",
   "settings.models": "Models",

@@ -44,6 +44,8 @@ pub mod answering;
 
 pub mod widget;
 
+pub mod demo;
+
 // top
 pub mod server;
 

@@ -22,7 +22,6 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     http::{Body, Listing, NoContent, Paging, Tag, patch},
-    ids::prefix,
     workspaces,
 };
 
@@ -123,7 +122,7 @@ impl AssistantsApi {
     #[oai(path = "/", method = "post", operation_id = "create_assistant")]
     async fn create_assistant(&self, app: Data<&App>, who: Editor, body: Body<AssistantFields>) -> Result<AssistantCreated> {
         let name = body.0.name.clone().ok_or_else(|| Error::invalid("name", "is required"))?;
-        let mut assistant = new_assistant(&app, &who.user_id, name);
+        let mut assistant = service::new_assistant(&app, &who.user_id, name);
         let named = body.0.over(&mut assistant)?;
         app.models.ready(&app.client).await;
         let write = app.db.clone();
@@ -181,38 +180,6 @@ impl AssistantsApi {
 pub enum AssistantCreated {
     #[oai(status = 201)]
     Created(Json<Assistant>, #[oai(header = "ETag")] String),
-}
-
-/// An assistant with the seed's defaults.
-pub(super) fn new_assistant(app: &App, user_id: &str, name: String) -> Assistant {
-    let now = app.now();
-    Assistant {
-        id: app.new_id(prefix::ASSISTANT),
-        name,
-        description: None,
-        instructions: String::new(),
-        model: String::new(),
-        model_inherited: true,
-        model_status: None,
-        visibility: Visibility::Workspace,
-        temperature: 0.7,
-        max_tokens: 4096,
-        welcome_message: None,
-        fallback_message: None,
-        avatar_url: None,
-        widget_enabled: false,
-        web_search_enabled: false,
-        answer_mode: None,
-        suggested_questions: Vec::new(),
-        widget: Widget::default(),
-        handoff: Handoff::default(),
-        retrieval: Retrieval::default(),
-        project_count: 0,
-        created_by: Some(user_id.to_owned()),
-        created_at: now,
-        updated_at: now,
-        version: 1,
-    }
 }
 
 /// Whether an `If-Match` header names this ETag.

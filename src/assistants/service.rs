@@ -2,11 +2,16 @@
 
 use rusqlite::Connection;
 
-use super::{model::Assistant, store};
+use super::{
+    model::{Assistant, Visibility},
+    settings::{Handoff, Retrieval, Widget},
+    store,
+};
 use crate::{
     access::Caller,
     app::App,
     error::{Error, Result},
+    ids::prefix,
     llm::ModelStatus,
     workspaces,
 };
@@ -40,4 +45,36 @@ pub fn check_model(app: &App, connection: &Connection, workspace_id: &str, model
         return Err(Error::invalid("model", "is not known; name one as provider/model, or see GET …/models"));
     }
     Ok(())
+}
+
+/// An assistant with the seed's defaults.
+pub fn new_assistant(app: &App, user_id: &str, name: String) -> Assistant {
+    let now = app.now();
+    Assistant {
+        id: app.new_id(prefix::ASSISTANT),
+        name,
+        description: None,
+        instructions: String::new(),
+        model: String::new(),
+        model_inherited: true,
+        model_status: None,
+        visibility: Visibility::Workspace,
+        temperature: 0.7,
+        max_tokens: 4096,
+        welcome_message: None,
+        fallback_message: None,
+        avatar_url: None,
+        widget_enabled: false,
+        web_search_enabled: false,
+        answer_mode: None,
+        suggested_questions: Vec::new(),
+        widget: Widget::default(),
+        handoff: Handoff::default(),
+        retrieval: Retrieval::default(),
+        project_count: 0,
+        created_by: Some(user_id.to_owned()),
+        created_at: now,
+        updated_at: now,
+        version: 1,
+    }
 }

@@ -168,3 +168,16 @@ pub fn disconnect(tx: &Tx<'_>, workspace_id: &str, assistant_id: &str, project_i
         .execute((workspace_id, assistant_id, project_id))?
         > 0)
 }
+
+/// Workspaces and ids of the assistants with this id or name, for the command line.
+pub fn find_by_id_or_name(connection: &Connection, text: &str) -> Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare_cached("select workspace_id, id from assistants where id = ?1 or name = ?1 order by row")?;
+    Ok(statement.query_map([text], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn find_by_name(connection: &Connection, workspace_id: &str, name: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached("select id from assistants where workspace_id = ?1 and name = ?2 order by row limit 1")?
+        .query_row((workspace_id, name), |row| row.get(0))
+        .optional()?)
+}

@@ -1,9 +1,15 @@
 //! The command line. Each subcommand is a file; each ends in 0, in 1 for a failure, in 2 for wrong use.
 
+mod ask;
 mod config;
+mod demo;
+mod doctor;
 mod eval;
+mod ingest;
 mod people;
+mod search;
 mod serve;
+mod working;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -48,17 +54,27 @@ struct Common {
 enum Command {
     /// Run the server
     Serve(serve::Options),
+    /// A sample workspace, ready to try, offline
+    Demo(demo::Options),
     /// Make, list and remove users
     #[command(subcommand)]
     User(people::UserCommand),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(people::TokenCommand),
+    /// Put files or folders into a project
+    Ingest(ingest::Options),
+    /// Ask an assistant, on the terminal
+    Ask(ask::Options),
+    /// Show what retrieval finds, with ranks
+    Search(search::Options),
     /// Measure retrieval on questions with known answers
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Print the settings that hold, and where each came from
     Config,
+    /// Check the data: integrity, indexes in step, files
+    Doctor,
     /// Print the OpenAPI document
     Openapi,
     /// Print a completion script for a shell
@@ -98,6 +114,11 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Serve(options) => serve::run(&common, options).await,
         Command::User(command) => people::user(&common, command).await,
         Command::Token(command) => people::token(&common, command).await,
+        Command::Demo(options) => demo::run(&common, options).await,
+        Command::Ingest(options) => ingest::run(&common, options).await,
+        Command::Ask(options) => ask::run(&common, options).await,
+        Command::Search(options) => search::run(&common, options).await,
+        Command::Doctor => doctor::run(&common).await,
         Command::Eval(command) => eval::run(&common, command).await,
         Command::Config => config::run(&common),
         Command::Openapi => print_json(&crate::server::openapi()?),

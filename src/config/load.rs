@@ -16,6 +16,10 @@ use crate::{
 
 const PREFIX: &str = "ILLUMICHAT_";
 
+/// The kinds of providers that `llm` can ask; a test holds the two lists together.
+pub const PROVIDER_KINDS: [&str; 10] =
+    ["openai", "anthropic", "xai", "gemini", "mistral", "groq", "deepseek", "openrouter", "ollama", "openai-compatible"];
+
 /// Variables of the same prefix that are read elsewhere, or belong to clients: no warning for these.
 const OTHER_VARIABLES: [&str; 6] =
     ["ILLUMICHAT_CONFIG", "ILLUMICHAT_API_TOKEN", "ILLUMICHAT_ADMIN_EMAIL", "ILLUMICHAT_ADMIN_PASSWORD", "ILLUMICHAT_WEB_DIST", "ILLUMICHAT_MODEL_DIR"];
@@ -134,6 +138,16 @@ fn check(config: &Config) -> Result<()> {
         let parsed = url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if parsed.is_none() {
             return Err(Error::bad_request(format!("The setting `public_url` is not valid: `{url}` is no address like https://chat.example.com.")));
+        }
+    }
+    for (name, provider) in &config.providers {
+        if let Some(kind) = &provider.kind
+            && !PROVIDER_KINDS.contains(&kind.as_str())
+        {
+            return Err(Error::bad_request(format!(
+                "The setting `providers.{name}.kind` is not valid: `{kind}` is none of {}.",
+                PROVIDER_KINDS.join(", ")
+            )));
         }
     }
     if config.embed.workers == Some(0) {

@@ -51,7 +51,7 @@ impl Db {
         self.0.writer.write(change).await
     }
 
-    /// The same for code that is not async: the start of the server, the command line. Never on an async worker.
+    /// The same, holding the calling thread until it is done: for the start of the server and the command line.
     pub fn write_now<T, F>(&self, change: F) -> Result<T>
     where
         T: Send + 'static,

@@ -63,7 +63,7 @@ impl Writer {
         self.enqueue(change)?.await.map_err(|_| Error::internal("the writer thread has stopped"))?
     }
 
-    /// The same for a caller that is not async. It must not be called on an async worker.
+    /// The same, holding the calling thread until it is done.
     pub(super) fn write_now<T, F>(&self, change: F) -> Result<T>
     where
         T: Send + 'static,

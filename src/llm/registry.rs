@@ -4,6 +4,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use parking_lot::RwLock;
 
 use super::{
@@ -60,6 +61,7 @@ impl Registry {
         let mut endpoints = Vec::new();
         let mut named = HashMap::new();
         for (name, provider) in &config.providers {
+            // A name of one's own without a kind is an address that speaks OpenAI's format; `config` has refused unknown kinds.
             let kind = provider.kind.as_deref().unwrap_or(name).parse().unwrap_or(Kind::OpenaiCompatible);
             let mut endpoint = Endpoint::new(kind, provider.base_url.as_deref(), provider.api_key.clone());
             endpoint.name.clone_from(name);
@@ -75,12 +77,11 @@ impl Registry {
         }))
     }
 
-    /// Asks every ready provider that the settings name no models of for its list.
+    /// Asks every ready provider that the settings name no models of for its list, all at once.
     pub async fn refresh(&self, client: &Client) {
-        for endpoint in &self.0.endpoints {
-            if !is_ready(endpoint) || !self.0.named.get(&endpoint.name).is_none_or(Vec::is_empty) {
-                continue;
-            }
+        let unnamed = |endpoint: &&Endpoint| self.0.named.get(&endpoint.name).is_none_or(Vec::is_empty);
+        let asked = self.0.endpoints.iter().filter(|endpoint| is_ready(endpoint)).filter(unnamed);
+        join_all(asked.map(|endpoint| async move {
             match list_models(client, endpoint).await {
                 Ok(models) => {
                     let mut state = self.0.state.write();
@@ -92,7 +93,8 @@ impl Registry {
                     self.0.state.write().reasons.insert(endpoint.name.clone(), failure.to_string());
                 }
             }
-        }
+        }))
+        .await;
     }
 
     /// Waits for the first lists, for a few seconds at the most.

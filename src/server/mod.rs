@@ -100,9 +100,16 @@ async fn housekeeping(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         app.limits.sweep();
+        app.models.refresh(&app.client).await;
         let now = app.now();
-        if let Err(error) = app.db.write(move |tx| crate::access::store::delete_expired_sessions(tx, now)).await {
-            tracing::warn!(?error, "expired sessions were not removed");
+        if let Err(error) = app.db.write(move |tx| forget_expired(tx, now)).await {
+            tracing::warn!(?error, "what has expired was not removed");
         }
     }
+}
+
+/// Sessions, links and idempotency keys whose time is over.
+fn forget_expired(tx: &crate::db::Tx<'_>, now: crate::clock::Timestamp) -> Result<()> {
+    crate::access::store::delete_expired_sessions(tx, now)?;
+    conversations::store::delete_repeated_before(tx, now.minus(Duration::from_secs(24 * 3600)))
 }

@@ -10,5 +10,5 @@ pub use documents::{
     rename_document, reset_document, set_described, set_failed, set_processing,
 };
 pub use projects::{
-    calibration, delete_project, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
+    calibration, count_unread, delete_project, find_by_id_or_name, find_project_by_name, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
 };

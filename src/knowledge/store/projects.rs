@@ -136,3 +136,26 @@ pub fn set_calibration(tx: &Tx<'_>, project: i64, min_confidence: Option<f64>) -
     tx.prepare_cached("update projects set calibration = ?2 where row = ?1")?.execute((project, min_confidence.map(|value| value.to_string())))?;
     Ok(())
 }
+
+pub fn find_project_by_name(connection: &Connection, workspace_id: &str, name: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached("select id from projects where workspace_id = ?1 and name_key = ?2")?
+        .query_row((workspace_id, name.to_lowercase()), |row| row.get(0))
+        .optional()?)
+}
+
+/// Workspaces and ids of the projects with this id or name, for the command line.
+pub fn find_by_id_or_name(connection: &Connection, text: &str) -> Result<Vec<(String, String)>> {
+    let mut statement = connection.prepare_cached("select workspace_id, id from projects where id = ?1 or name = ?1 order by row")?;
+    Ok(statement.query_map([text], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many of a project's documents are still to be read, and how many there are.
+pub fn count_unread(connection: &Connection, workspace_id: &str, project_id: &str) -> Result<(i64, i64)> {
+    Ok(connection
+        .prepare_cached(
+            "select count(*) filter (where d.status in ('pending', 'processing')), count(*)
+             from documents d join projects p on p.row = d.project where p.workspace_id = ?1 and p.id = ?2",
+        )?
+        .query_row((workspace_id, project_id), |row| Ok((row.get(0)?, row.get(1)?)))?)
+}

@@ -31,6 +31,8 @@ pub mod access;
 pub mod workspaces;
 
 // top
+pub mod web;
+
 pub mod server;
 
 pub mod cli;

@@ -14,6 +14,7 @@ use crate::{
     app::App,
     error::{Error, Result},
     http::{Front, complete_openapi},
+    web::Pages,
     workspaces::{SetupApi, WorkspacesApi},
 };
 
@@ -57,7 +58,8 @@ pub(super) fn endpoint(app: &App) -> impl Endpoint<Output = Response> + 'static 
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/api/openapi.json", get(openapi_document))
-        .nest("/", service())
+        .nest_no_strip("/api", service())
+        .nest_no_strip("/", Pages)
         .with(AddData::new(app.clone()))
         .with(SetHeader::new().appending(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")))
         .with(front)

@@ -19,6 +19,8 @@ pub mod db;
 
 pub mod http;
 
+pub mod embed;
+
 pub mod llm;
 
 pub mod jobs;

@@ -1,4 +1,5 @@
 //! The product, tried from outside.
 
+mod embed;
 mod llm;
 mod support;

@@ -1,0 +1,96 @@
+//! Text to token ids, for the engines, and to token positions, for whoever cuts text into passages.
+
+use std::ops::Range;
+
+use crate::error::{Error, Result};
+
+/// Cuts text as the model was trained to read it.
+pub enum Tokenizer {
+    /// BERT's WordPiece, from the model's `tokenizer.json`.
+    WordPiece(Box<WordPiece>),
+    /// Words and their stems: see `deterministic`.
+    Words,
+}
+
+pub struct WordPiece {
+    inner: tokenizers::Tokenizer,
+    /// `[CLS]` and `[SEP]`, which stand before and after each text.
+    first: u32,
+    last: u32,
+}
+
+impl WordPiece {
+    /// Reads a `tokenizer.json`.
+    ///
+    /// What it says of truncation and padding is not used: the one of all-MiniLM-L6-v2 cuts at 128 tokens, half of what the
+    /// model reads, and fills every shorter text up to as many.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let unusable = |why: String| Error::unavailable(format!("The embedding model's tokenizer.json cannot be used: {why}."));
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| unusable(error.to_string()))?;
+        inner.with_truncation(None).map_err(|error| unusable(error.to_string()))?;
+        inner.with_padding(None);
+        let special = |token: &str| inner.token_to_id(token).ok_or_else(|| unusable(format!("it has no {token}")));
+        let (first, last) = (special("[CLS]")?, special("[SEP]")?);
+        Ok(WordPiece { inner, first, last })
+    }
+
+    fn encoding(&self, text: &str) -> Option<tokenizers::Encoding> {
+        // WordPiece has an id for everything, so this cannot fail; an empty encoding is the sane answer if it ever does.
+        self.inner.encode(text, false).ok()
+    }
+}
+
+impl Tokenizer {
+    /// The ids that the model reads, special tokens included, at most `limit` of them: what is beyond is left out.
+    pub fn encode(&self, text: &str, limit: usize) -> Vec<u32> {
+        match self {
+            Tokenizer::Words => words(text).take(limit).map(|range| super::deterministic::word_id(&text[range])).collect(),
+            Tokenizer::WordPiece(word_piece) => {
+                let encoding = word_piece.inner.encode_fast(text, false).ok();
+                let ids = encoding.as_ref().map_or(&[][..], |encoding| encoding.get_ids());
+                let ids = &ids[..ids.len().min(limit.saturating_sub(2))];
+                [&[word_piece.first], ids, &[word_piece.last]].concat()
+            }
+        }
+    }
+
+    /// How many tokens the text has, without special ones.
+    pub fn count(&self, text: &str) -> usize {
+        match self {
+            Tokenizer::Words => words(text).count(),
+            Tokenizer::WordPiece(word_piece) => word_piece.inner.encode_fast(text, false).map_or(0, |encoding| encoding.len()),
+        }
+    }
+
+    /// The byte range of each token in `text`, without special ones, in order.
+    pub fn offsets(&self, text: &str) -> Vec<(usize, usize)> {
+        match self {
+            Tokenizer::Words => words(text).map(|range| (range.start, range.end)).collect(),
+            Tokenizer::WordPiece(word_piece) => word_piece.encoding(text).map_or_else(Vec::new, |encoding| encoding.get_offsets().to_vec()),
+        }
+    }
+}
+
+/// Runs of letters and digits.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = text.char_indices().peekable();
+    std::iter::from_fn(move || {
+        let (start, _) = rest.find(|(_, c)| c.is_alphanumeric())?;
+        while rest.next_if(|(_, c)| c.is_alphanumeric()).is_some() {}
+        let end = rest.peek().map_or(text.len(), |(index, _)| *index);
+        Some(start..end)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_runs_of_letters_and_digits() {
+        let text = "Zoë's 2 cats – 猫!";
+        let found: Vec<&str> = words(text).map(|range| &text[range]).collect();
+        assert_eq!(found, ["Zoë", "s", "2", "cats", "猫"]);
+        assert_eq!(words("").count(), 0);
+    }
+}

@@ -47,6 +47,8 @@ pub mod widget;
 pub mod demo;
 
 // top
+pub mod web;
+
 pub mod server;
 
 pub mod cli;

@@ -8,14 +8,12 @@ use std::borrow::Cow;
 use pulp::Arch;
 use safetensors::tensor::{Dtype, SafeTensors};
 
-use super::elementwise::{Norm, mean_of_unit_length, softmax};
-use super::matrix::{Left, Right, Then, multiply};
-use super::model::Description;
 use super::Engine;
-
-/// Registers of columns a tile: three for weights, whose widths are multiples of 384; two for attention, whose heads are 32 wide.
-type Weight = Right<3>;
-type Head = Right<2>;
+use super::bfloat16::Converted;
+use super::elementwise::{Norm, mean_of_unit_length, softmax};
+use super::linear::Linear;
+use super::matrix::{Right, Rows, Then, multiply};
+use super::model::{Description, Precision};
 
 /// A BERT model, ready to run.
 pub struct Encoder {
@@ -32,28 +30,34 @@ pub struct Encoder {
 }
 
 struct Layer {
-    query_key_value: Weight,
-    output: Weight,
+    query_key_value: Linear,
+    output: Linear,
     attention_norm: Norm,
-    up: Weight,
-    down: Weight,
+    up: Linear,
+    down: Linear,
     norm: Norm,
 }
 
 /// What a worker needs to compute in; grows to its largest batch.
 #[derive(Default)]
 pub struct Scratch {
+    /// One row a token: what goes through the layers.
     hidden: Vec<f32>,
+    /// Queries, keys and values; then the inside of the feed-forward part.
     wide: Vec<f32>,
+    /// What attention gathered.
+    gathered: Vec<f32>,
+    /// What is added to `hidden`.
     more: Vec<f32>,
     scores: Vec<f32>,
-    left: Left,
-    head: Head,
+    /// Keys, then values of one head; two registers wide, because a head is.
+    head: Right<2>,
+    converted: Converted,
 }
 
 impl Encoder {
     /// Brings the weights into the form in which they are multiplied. The error completes "the file is damaged: …".
-    pub fn load(description: &Description, bytes: Cow<'static, [u8]>) -> Result<Self, String> {
+    pub fn load(description: &Description, precision: Precision, bytes: Cow<'static, [u8]>) -> Result<Self, String> {
         let arch = Arch::new();
         let tensors = SafeTensors::deserialize(&bytes).map_err(|error| error.to_string())?;
         let width = description.dimensions;
@@ -65,7 +69,7 @@ impl Encoder {
         let linear = |name: &str, inner: usize, columns: usize| -> Result<(Vec<f32>, Vec<f32>), String> {
             Ok((values(&tensors, &format!("{name}.weight"), inner * columns)?, values(&tensors, &format!("{name}.bias"), columns)?))
         };
-        let right = |(weight, bias): (Vec<f32>, Vec<f32>)| Weight::from_weight(arch, &weight, &bias);
+        let layer_of = |(weight, bias): (Vec<f32>, Vec<f32>)| Linear::new(arch, precision, &weight, &bias);
 
         let mut layers = Vec::with_capacity(description.layers);
         for layer in 0..description.layers {
@@ -80,11 +84,11 @@ impl Encoder {
                 bias.extend(more_bias);
             }
             layers.push(Layer {
-                query_key_value: right((weight, bias)),
-                output: right(linear(&name("attention.output.dense"), width, width)?),
+                query_key_value: layer_of((weight, bias)),
+                output: layer_of(linear(&name("attention.output.dense"), width, width)?),
                 attention_norm: norm(&name("attention.output.LayerNorm"))?,
-                up: right(linear(&name("intermediate.dense"), width, description.intermediate)?),
-                down: right(linear(&name("output.dense"), description.intermediate, width)?),
+                up: layer_of(linear(&name("intermediate.dense"), width, description.intermediate)?),
+                down: layer_of(linear(&name("output.dense"), description.intermediate, width)?),
                 norm: norm(&name("output.LayerNorm"))?,
             });
         }
@@ -125,45 +129,41 @@ impl Encoder {
         self.norm.add(self.arch, hidden, more);
     }
 
-    /// Self-attention of each text by itself, from queries, keys and values in `wide` to `more`.
+    /// Self-attention of each text by itself, from queries, keys and values in `wide` to `gathered`.
     fn attend(&self, texts: &[Vec<u32>], scratch: &mut Scratch) {
-        let Scratch { wide, more, scores, left, head: right, .. } = scratch;
+        let Scratch { wide, gathered, scores, head: right, .. } = scratch;
         let (arch, width) = (self.arch, self.width);
         let (stride, head_width) = (3 * width, width / self.heads);
         let mut first = 0;
         for ids in texts {
             let count = ids.len();
+            // A whole number of registers, for softmax.
             let row = count.next_multiple_of(16);
             scores.resize(count * row, 0.0);
             for head in 0..self.heads {
-                let column = first * stride + head * head_width;
-                left.pack(arch, &wide[column..], stride, count, head_width);
-                right.pack_transposed(arch, &wide[column + width..], stride, count, head_width);
-                multiply(arch, left, right, Then::Nothing, scores, row);
+                let queries = &wide[first * stride + head * head_width..];
+                right.pack_transposed(arch, &queries[width..], stride, count, head_width);
+                let queries = Rows { values: queries, stride, rows: count, inner: head_width };
+                multiply(arch, queries, right, Then::Nothing, scores, row);
                 softmax(arch, scores, row, count);
-                left.pack(arch, scores, row, count, count);
-                right.pack(arch, &wide[column + 2 * width..], stride, count, head_width);
-                multiply(arch, left, right, Then::Nothing, &mut more[first * width + head * head_width..], width);
+                right.pack(arch, &wide[first * stride + 2 * width + head * head_width..], stride, count, head_width);
+                let weights = Rows { values: scores, stride: row, rows: count, inner: count };
+                multiply(arch, weights, right, Then::Nothing, &mut gathered[first * width + head * head_width..], width);
             }
             first += count;
         }
     }
 
     fn layer(&self, layer: &Layer, texts: &[Vec<u32>], scratch: &mut Scratch) {
-        let (arch, width) = (self.arch, self.width);
-        let tokens = scratch.hidden.len() / width;
-        scratch.left.pack(arch, &scratch.hidden, width, tokens, width);
-        multiply(arch, &scratch.left, &layer.query_key_value, Then::Nothing, &mut scratch.wide, 3 * width);
+        let arch = self.arch;
+        let rows = scratch.hidden.len() / self.width;
+        layer.query_key_value.apply(arch, &scratch.hidden, rows, Then::Nothing, &mut scratch.converted, &mut scratch.wide);
         self.attend(texts, scratch);
-        let Scratch { hidden, wide, more, left, .. } = scratch;
-        left.pack(arch, more, width, tokens, width);
-        multiply(arch, left, &layer.output, Then::Nothing, more, width);
+        let Scratch { hidden, wide, gathered, more, converted, .. } = scratch;
+        layer.output.apply(arch, gathered, rows, Then::Nothing, converted, more);
         layer.attention_norm.add(arch, hidden, more);
-
-        left.pack(arch, hidden, width, tokens, width);
-        multiply(arch, left, &layer.up, Then::Gelu, wide, self.intermediate);
-        left.pack(arch, wide, self.intermediate, tokens, self.intermediate);
-        multiply(arch, left, &layer.down, Then::Nothing, more, width);
+        layer.up.apply(arch, hidden, rows, Then::Gelu, converted, wide);
+        layer.down.apply(arch, wide, rows, Then::Nothing, converted, more);
         layer.norm.add(arch, hidden, more);
     }
 }
@@ -172,6 +172,7 @@ impl Engine for Encoder {
     fn encode(&self, texts: &[Vec<u32>], scratch: &mut Scratch, between: &mut dyn FnMut()) -> Vec<Vec<f32>> {
         let tokens: usize = texts.iter().map(Vec::len).sum();
         scratch.hidden.resize(tokens * self.width, 0.0);
+        scratch.gathered.resize(tokens * self.width, 0.0);
         scratch.more.resize(tokens * self.width, 0.0);
         scratch.wide.resize(tokens * self.intermediate.max(3 * self.width), 0.0);
         self.look_up(texts, scratch);

@@ -1,9 +1,9 @@
-//! Dense products in 32-bit floats, `out = left · right + bias`, with both sides laid out for the processor beforehand.
+//! Dense products in 32-bit floats, `out = left · right + bias`, with the right side laid out for the processor beforehand.
 //!
-//! A general multiplication lays out both sides at each call. Here the right side is a weight that never changes, so its
-//! layout is made once, when the model is loaded, which is most of the work for a question of a dozen tokens. The method is
-//! that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), without its outer blocking: one
-//! panel of weights fits the second-level cache.
+//! A general multiplication lays out both sides at each call. Here the right side is mostly a weight that never changes, so
+//! its layout is made once, when the model is loaded; for a question of a dozen tokens that would be most of the work. The
+//! method is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), without its outer
+//! blocking: a panel of weights fits the second-level cache, and so do the rows of a batch.
 //!
 //! Each output is one chain of fused multiply-adds over the inner dimension in order, whatever rows stand beside it: the
 //! result for a text does not depend on the batch it is in.
@@ -12,53 +12,18 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::elementwise::gelu;
 
-/// Rows of a tile: with the columns' registers, as many as the processor has registers for.
+/// Rows of a tile: as many as the processor has registers for their sums.
 const fn tile_rows<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
 }
 
-/// The left side, in blocks of a tile's rows: `block[inner][row]`.
-#[derive(Default)]
-pub struct Left {
-    blocks: Vec<f32>,
-    rows: usize,
-    inner: usize,
-}
-
-impl Left {
-    /// Lays out `rows` rows of `inner` values; row `r` begins at `r * stride` of `values`.
-    pub fn pack(&mut self, arch: Arch, values: &[f32], stride: usize, rows: usize, inner: usize) {
-        self.blocks.resize(rows * inner, 0.0);
-        (self.rows, self.inner) = (rows, inner);
-        arch.dispatch(PackLeft { left: self, values, stride });
-    }
-}
-
-struct PackLeft<'a> {
-    left: &'a mut Left,
-    values: &'a [f32],
-    stride: usize,
-}
-
-impl WithSimd for PackLeft<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let PackLeft { left, values, stride } = self;
-        let mut first = 0;
-        while first < left.rows {
-            let height = tile_rows::<S>().min(left.rows - first);
-            let block = &mut left.blocks[first * left.inner..][..height * left.inner];
-            for row in 0..height {
-                let source = &values[(first + row) * stride..][..left.inner];
-                for (place, value) in block[row..].iter_mut().step_by(height).zip(source) {
-                    *place = *value;
-                }
-            }
-            first += height;
-        }
-    }
+/// The left side: `rows` rows of `inner` values, one `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Rows<'a> {
+    pub values: &'a [f32],
+    pub stride: usize,
+    pub rows: usize,
+    pub inner: usize,
 }
 
 /// The right side, in panels of `V` registers' columns: `panel[inner][column]`, the last one filled up with zeros.
@@ -105,6 +70,14 @@ impl<const V: usize> Right<V> {
         }
     }
 
+    pub fn inner(&self) -> usize {
+        self.inner
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Makes room and returns the width of a panel.
     fn prepare(&mut self, arch: Arch, inner: usize, columns: usize) -> usize {
         let width = V * arch.dispatch(Lanes);
@@ -142,13 +115,13 @@ pub enum Then {
 ///
 /// # Panics
 /// When the inner dimensions of the two sides differ, or `out` is too short.
-pub fn multiply<const V: usize>(arch: Arch, left: &Left, right: &Right<V>, then: Then, out: &mut [f32], stride: usize) {
+pub fn multiply<const V: usize>(arch: Arch, left: Rows<'_>, right: &Right<V>, then: Then, out: &mut [f32], stride: usize) {
     assert_eq!(left.inner, right.inner, "the inner dimensions differ");
     arch.dispatch(Multiply { left, right, then, out, stride });
 }
 
 struct Multiply<'a, const V: usize> {
-    left: &'a Left,
+    left: Rows<'a>,
     right: &'a Right<V>,
     then: Then,
     out: &'a mut [f32],
@@ -188,34 +161,28 @@ impl<const V: usize> Multiply<'_, V> {
     #[inline(always)]
     fn tile<S: Simd, const R: usize>(&mut self, simd: S, panel: &[[S::f32s; V]], row: usize, column: usize) {
         let width = V * S::F32_LANES;
-        let block = self.left.blocks[row * self.left.inner..][..R * self.left.inner].as_chunks::<R>().0;
+        let inner = self.left.inner;
+        let rows: [&[f32]; R] = std::array::from_fn(|r| &self.left.values[(row + r) * self.left.stride..][..inner]);
+        assert_eq!(panel.len(), inner, "a panel is as deep as the rows are long");
         let bias = S::as_simd_f32s(&self.right.bias[column..][..width]).0;
-        let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for sum in &mut sums {
-            sum.copy_from_slice(bias);
-        }
-        for (left, right) in block.iter().zip(panel) {
+        // Indices alone, no slices of `sums`: only then it is kept in registers.
+        let bias: [S::f32s; V] = std::array::from_fn(|v| bias[v]);
+        let mut sums = [bias; R];
+        for (i, right) in panel.iter().enumerate() {
             for r in 0..R {
-                let value = simd.splat_f32s(left[r]);
+                let value = simd.splat_f32s(rows[r][i]);
                 for v in 0..V {
                     sums[r][v] = simd.mul_add_e_f32s(value, right[v], sums[r][v]);
                 }
             }
         }
-        if self.then == Then::Gelu {
-            for sum in sums.as_flattened_mut() {
-                *sum = gelu(simd, *sum);
-            }
-        }
         let filled = width.min(self.right.columns - column);
-        for (r, sum) in sums.iter().enumerate() {
+        for r in 0..R {
             let out = &mut self.out[(row + r) * self.stride + column..][..filled];
-            if filled == width {
-                S::as_mut_simd_f32s(out).0.copy_from_slice(sum);
-            } else {
-                for (out, sum) in out.chunks_mut(S::F32_LANES).zip(sum) {
-                    simd.partial_store_f32s(out, *sum);
-                }
+            for v in 0..V {
+                let sum = if self.then == Then::Gelu { gelu(simd, sums[r][v]) } else { sums[r][v] };
+                let place = (v * S::F32_LANES).min(filled)..((v + 1) * S::F32_LANES).min(filled);
+                simd.partial_store_f32s(&mut out[place], sum);
             }
         }
     }
@@ -235,13 +202,12 @@ mod tests {
         let arch = Arch::new();
         for (rows, inner, columns) in [(1, 1, 1), (3, 5, 7), (8, 32, 48), (9, 33, 49), (17, 64, 100), (13, 10, 384)] {
             let (left, weight, bias) = (numbers(rows * inner, 1), numbers(columns * inner, 2), numbers(columns, 3));
+            let left = Rows { values: &left, stride: inner, rows, inner };
             let expected: Vec<f32> = (0..rows * columns)
-                .map(|i| bias[i % columns] + (0..inner).map(|k| left[i / columns * inner + k] * weight[i % columns * inner + k]).sum::<f32>())
+                .map(|i| bias[i % columns] + (0..inner).map(|k| left.values[i / columns * inner + k] * weight[i % columns * inner + k]).sum::<f32>())
                 .collect();
-            let mut packed = Left::default();
-            packed.pack(arch, &left, inner, rows, inner);
             let mut out = vec![f32::NAN; rows * columns];
-            multiply(arch, &packed, &Right::<3>::from_weight(arch, &weight, &bias), Then::Nothing, &mut out, columns);
+            multiply(arch, left, &Right::<3>::from_weight(arch, &weight, &bias), Then::Nothing, &mut out, columns);
             assert_eq!(out, expected, "{rows} × {inner} × {columns}");
         }
     }
@@ -252,14 +218,13 @@ mod tests {
         let (rows, inner, columns) = (5, 12, 21);
         let (left, right) = (numbers(rows * inner, 1), numbers(inner * columns, 2));
         let transposed: Vec<f32> = (0..columns * inner).map(|i| right[i % inner * columns + i / inner]).collect();
-        let mut packed = Left::default();
-        packed.pack(arch, &left, inner, rows, inner);
+        let left = Rows { values: &left, stride: inner, rows, inner };
         let (mut a, mut b) = (Right::<2>::default(), Right::<2>::default());
         a.pack(arch, &right, columns, inner, columns);
         b.pack_transposed(arch, &transposed, inner, columns, inner);
         let (mut out_a, mut out_b) = (vec![0.0; rows * columns], vec![1.0; rows * columns]);
-        multiply(arch, &packed, &a, Then::Nothing, &mut out_a, columns);
-        multiply(arch, &packed, &b, Then::Nothing, &mut out_b, columns);
+        multiply(arch, left, &a, Then::Nothing, &mut out_a, columns);
+        multiply(arch, left, &b, Then::Nothing, &mut out_b, columns);
         assert_eq!(out_a, out_b);
     }
 }

@@ -4,9 +4,11 @@
 //! documents, also those already being worked on. It is loaded at first use, so that an idle server stays small. What the
 //! vectors are for, and where they are kept, is the callers' business.
 
+mod bfloat16;
 mod deterministic;
 mod elementwise;
 mod encoder;
+mod linear;
 mod matrix;
 mod model;
 mod tokenizer;
@@ -17,7 +19,7 @@ use std::sync::Arc;
 use crate::error::Result;
 
 pub use encoder::Scratch;
-pub use model::{Model, ModelInfo};
+pub use model::{Model, ModelInfo, Precision};
 
 use tokenizer::Tokenizer;
 use worker::Queue;

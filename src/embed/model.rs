@@ -24,7 +24,8 @@ pub struct ModelInfo {
     pub max_tokens: usize,
     /// How token vectors become one: `mean`.
     pub pooling: String,
-    /// What the weights are kept in: `f16`; the arithmetic is in 32 bits.
+    /// What the weights are kept in: `f16`. How they are computed with (`Precision`) is no part of it: the vectors are the same
+    /// for all that search can tell.
     pub precision: &'static str,
 }
 
@@ -44,15 +45,34 @@ pub struct Description {
     tokenizer_sha256: String,
 }
 
+/// How the model computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// In the fastest way that this processor has among those whose vectors stay within a cosine of 0.9999 of the exact ones.
+    #[default]
+    Fastest,
+    /// In 32 bits throughout.
+    Single,
+}
+
 /// A model that can be loaded.
 #[derive(Clone)]
-pub struct Model(Source);
+pub struct Model {
+    source: Source,
+    precision: Precision,
+}
 
 #[derive(Clone)]
 enum Source {
     Builtin,
     Folder(PathBuf),
     Deterministic,
+}
+
+impl From<Source> for Model {
+    fn from(source: Source) -> Self {
+        Model { source, precision: Precision::default() }
+    }
 }
 
 /// The model inside the executable. A debug build reads the same files from where the build left them: linking 45 MB into every
@@ -84,17 +104,23 @@ impl File {
 impl Model {
     /// all-MiniLM-L6-v2, which the executable carries.
     pub fn builtin() -> Self {
-        Model(Source::Builtin)
+        Source::Builtin.into()
     }
 
     /// A BERT model in a folder of `model.json`, `tokenizer.json` and `weights.safetensors`, as `models/build.rs` writes them.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Self {
-        Model(Source::Folder(folder.into()))
+        Source::Folder(folder.into()).into()
     }
 
     /// No model at all, but vectors good enough for tests: see `deterministic`.
     pub fn deterministic() -> Self {
-        Model(Source::Deterministic)
+        Source::Deterministic.into()
+    }
+
+    /// The same model, computed in another way.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Model { precision, ..self }
     }
 
     /// Whether all files are there and whole. Reads them, which takes some tens of milliseconds.
@@ -102,7 +128,7 @@ impl Model {
     /// # Errors
     /// `unavailable`, with a sentence that says which file is to blame and what to do.
     pub fn verify(&self) -> Result<()> {
-        if matches!(self.0, Source::Deterministic) {
+        if matches!(self.source, Source::Deterministic) {
             return Ok(());
         }
         let description = self.description()?;
@@ -111,7 +137,7 @@ impl Model {
     }
 
     pub(super) fn info(&self) -> Result<ModelInfo> {
-        if matches!(self.0, Source::Deterministic) {
+        if matches!(self.source, Source::Deterministic) {
             return Ok(ModelInfo {
                 id: "deterministic".into(),
                 dimensions: deterministic::DIMENSIONS,
@@ -125,7 +151,7 @@ impl Model {
     }
 
     pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
-        if matches!(self.0, Source::Deterministic) {
+        if matches!(self.source, Source::Deterministic) {
             return Ok(Tokenizer::Words);
         }
         let bytes = self.checked(File::Tokenizer, &self.description()?.tokenizer_sha256)?;
@@ -133,12 +159,12 @@ impl Model {
     }
 
     pub(super) fn engine(&self) -> Result<Arc<dyn Engine>> {
-        if matches!(self.0, Source::Deterministic) {
+        if matches!(self.source, Source::Deterministic) {
             return Ok(Arc::new(Deterministic));
         }
         let description = self.description()?;
         let weights = self.checked(File::Weights, &description.weights_sha256)?;
-        let encoder = Encoder::load(&description, weights).map_err(|why| self.damaged(File::Weights, &why))?;
+        let encoder = Encoder::load(&description, self.precision, weights).map_err(|why| self.damaged(File::Weights, &why))?;
         Ok(Arc::new(encoder))
     }
 
@@ -155,14 +181,14 @@ impl Model {
 
     fn bytes(&self, file: File) -> Result<Cow<'static, [u8]>> {
         #[cfg(not(debug_assertions))]
-        if matches!(self.0, Source::Builtin) {
+        if matches!(self.source, Source::Builtin) {
             return Ok(Cow::Borrowed(BUILTIN[file as usize]));
         }
         std::fs::read(self.folder().join(file.name())).map(Cow::Owned).map_err(|error| self.damaged(file, &error.to_string()))
     }
 
     fn folder(&self) -> &Path {
-        match &self.0 {
+        match &self.source {
             Source::Folder(folder) => folder,
             _ => Path::new(concat!(env!("OUT_DIR"), "/model")),
         }
@@ -170,7 +196,7 @@ impl Model {
 
     fn damaged(&self, file: File, why: &str) -> Error {
         let name = file.name();
-        Error::unavailable(match &self.0 {
+        Error::unavailable(match &self.source {
             Source::Folder(folder) => {
                 format!("The embedding model in {} is damaged or missing ({name}: {why}). Put it there again.", folder.display())
             }

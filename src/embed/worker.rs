@@ -212,3 +212,155 @@ impl Queue {
 fn stopped() -> Error {
     Error::unavailable("The server is shutting down, so no text is embedded any more.")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    /// An engine that writes down the order of what it embeds, and stands still until the gate lets it pass.
+    struct Gated {
+        gate: Mutex<mpsc::Receiver<()>>,
+        finished: Mutex<Vec<usize>>,
+    }
+
+    impl Engine for Gated {
+        fn encode(&self, texts: &[Vec<u32>], _: &mut Scratch, between: &mut dyn FnMut()) -> Vec<Vec<f32>> {
+            // A closed gate lets everything pass: the sender is gone.
+            let _ = self.gate.lock().recv();
+            between();
+            assert!(texts.iter().all(|ids| ids.len() != 13), "thirteen brings bad luck");
+            self.finished.lock().extend(texts.iter().map(Vec::len));
+            texts.iter().map(|ids| vec![ids.len() as f32]).collect()
+        }
+    }
+
+    fn start(workers: usize) -> (Arc<Queue>, Arc<Gated>, mpsc::Sender<()>) {
+        let (open, gate) = mpsc::channel();
+        let gated = Arc::new(Gated { gate: Mutex::new(gate), finished: Mutex::default() });
+        let queue = Queue::start(Model::deterministic(), Arc::new(Tokenizer::Words), 256, workers).unwrap();
+        assert!(queue.engine.set(Ok(Arc::clone(&gated) as Arc<dyn Engine>)).is_ok());
+        (queue, gated, open)
+    }
+
+    /// As many words; from 64 on long enough to be a batch by itself.
+    fn text(words: usize) -> String {
+        "abcdefghijklmnop ".repeat(words)
+    }
+
+    async fn until(condition: impl Fn() -> bool) {
+        while !condition() {
+            yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_overtakes_passages_even_within_a_batch() {
+        let (queue, gated, open) = start(1);
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages((100..110).map(text).collect()).await }
+        });
+        until(|| queue.lanes.lock().passages.len() == 9).await;
+        let question = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.question(text(5)).await }
+        });
+        until(|| queue.questions.load(Ordering::Acquire) == 1).await;
+        drop(open);
+        assert_eq!(question.await.unwrap().unwrap(), [5.0]);
+        let vectors = passages.await.unwrap().unwrap();
+        assert_eq!(vectors.concat(), (100..110).map(|n| n as f32).collect::<Vec<_>>());
+        assert_eq!(gated.finished.lock()[..3], [5, 100, 101]);
+    }
+
+    #[tokio::test]
+    async fn passages_wait_outside_while_the_queue_is_full() {
+        let (queue, gated, open) = start(2);
+        let count = PASSAGES_WAITING + 50;
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages((0..count).map(|_| text(200)).collect()).await }
+        });
+        until(|| queue.room.available_permits() == 0).await;
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        assert!(!passages.is_finished() && queue.lanes.lock().passages.len() <= PASSAGES_WAITING);
+        drop(open);
+        assert_eq!(passages.await.unwrap().unwrap().len(), count);
+        assert_eq!(gated.finished.lock().len(), count);
+        until(|| queue.room.available_permits() == PASSAGES_WAITING).await;
+    }
+
+    #[tokio::test]
+    async fn short_passages_share_a_batch_and_long_ones_do_not() {
+        let (queue, _, open) = start(1);
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages([100, 1, 2, 3, 200].map(text).to_vec()).await }
+        });
+        until(|| queue.lanes.lock().passages.len() == 4).await;
+        open.send(()).unwrap();
+        until(|| queue.lanes.lock().passages.is_empty()).await;
+        drop(open);
+        assert_eq!(passages.await.unwrap().unwrap().concat(), [100.0, 1.0, 2.0, 3.0, 200.0]);
+    }
+
+    #[tokio::test]
+    async fn too_many_questions_are_turned_away() {
+        let (queue, _, open) = start(1);
+        let ask = || {
+            let queue = Arc::clone(&queue);
+            tokio::spawn(async move { queue.question(text(3)).await })
+        };
+        // One is being worked on, the others wait.
+        let asked: Vec<_> = (0..=QUESTIONS_WAITING).map(|_| ask()).collect();
+        until(|| queue.lanes.lock().questions.len() == QUESTIONS_WAITING).await;
+        let error = queue.question(text(3)).await.unwrap_err();
+        assert_eq!((error.code().status(), error.retry_after_seconds()), (503, Some(5)));
+        drop(open);
+        for question in asked {
+            question.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_is_not_embedded() {
+        let (queue, gated, open) = start(1);
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages((100..110).map(text).collect()).await }
+        });
+        until(|| queue.lanes.lock().passages.len() == 9).await;
+        passages.abort();
+        assert!(passages.await.unwrap_err().is_cancelled());
+        drop(open);
+        assert_eq!(queue.passages(vec![text(7)]).await.unwrap(), [[7.0]]);
+        assert_eq!(*gated.finished.lock(), [100, 7]);
+    }
+
+    #[tokio::test]
+    async fn a_worker_outlives_a_panic() {
+        let (queue, _, open) = start(1);
+        drop(open);
+        assert_eq!(queue.question(text(13)).await.unwrap_err().code().status(), 500);
+        assert_eq!(queue.question(text(14)).await.unwrap(), [14.0]);
+    }
+
+    #[tokio::test]
+    async fn closing_tells_whoever_waits() {
+        let (queue, _, open) = start(1);
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages((100..110).map(text).collect()).await }
+        });
+        until(|| queue.lanes.lock().passages.len() == 9).await;
+        queue.close();
+        drop(open);
+        assert_eq!(passages.await.unwrap().unwrap_err().code().status(), 503);
+    }
+}

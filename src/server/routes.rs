@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     http::{Front, complete_openapi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    web::Pages,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
@@ -62,7 +63,8 @@ pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = R
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/api/openapi.json", get(openapi_document))
-        .nest("/", service())
+        .nest_no_strip("/api", service())
+        .nest_no_strip("/", Pages)
         .with(Cors { app: app.clone() })
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))

@@ -3,6 +3,7 @@
 mod architecture;
 mod auth;
 mod documents;
+mod embed;
 mod llm;
 mod projects;
 mod schema;

@@ -72,6 +72,35 @@ export default async function ({ browser, test, afterwards }) {
     await page.getByRole("log").getByText(/\d sources?/).waitFor({ timeout: 30_000 });
   });
 
+  await test("an answer can be stopped, and the chat started over", async () => {
+    const log = page.getByRole("log");
+    // Held back here, so that there is something to stop however quick the server is.
+    let release = () => undefined;
+    await page.route("**/api/chat", async (route) => {
+      await new Promise((resolve) => (release = resolve));
+      await route.abort().catch(() => undefined);
+    });
+    await page.getByLabel("Ask a question").fill("And then?");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("button", { name: "Stop the answer" }).click();
+    await log.getByText("Stopped.").waitFor();
+    release();
+    await page.unroute("**/api/chat");
+    await page.getByRole("button", { name: "Start over" }).click();
+    await log.getByText("Stopped.").waitFor({ state: "detached" });
+  });
+
+  await test("a broken connection is told, and trying again answers", async () => {
+    const log = page.getByRole("log");
+    await page.route("**/api/chat", (route) => route.abort());
+    await page.getByLabel("Ask a question").fill("How do I add documents?");
+    await page.getByLabel("Ask a question").press("Enter");
+    await log.getByText("cannot be reached").waitFor();
+    await page.unroute("**/api/chat");
+    await log.getByRole("button", { name: "Try again" }).click();
+    await log.getByText(/\d sources?/).waitFor({ timeout: 30_000 });
+  });
+
   await test("an empty file is refused in words", async () => {
     await page.goto(`/knowledge/${server.projectId}`);
     await page.getByText(/\d+ documents/).first().waitFor();

@@ -337,6 +337,7 @@ export const de: Dictionary = {
   "website.enabledHint": "Besucher können diesen Assistenten von Ihren Seiten aus fragen.",
   "website.everyOrigin": "Ohne Liste kann jede Website diesen Assistenten einbinden.",
   "website.needsPublic": "Besucher erreichen nur öffentliche Assistenten: Stellen Sie „Wer ihn nutzen darf“ auf „Öffentlich“.",
+  "website.open": "Oder teilen Sie den Chat als eigene Seite",
   "website.saveFirst": "Erst speichern: Die Zeile wirkt, sobald das Widget an ist.",
   "website.snippet": "Vor </body> einfügen",
   "website.snippetHint": "Eine Zeile auf jeder Seite, die den Chat haben soll.",

@@ -337,6 +337,7 @@ export const en = {
   "website.enabledHint": "Visitors can ask this assistant from your pages.",
   "website.everyOrigin": "Without a list, every website can embed this assistant.",
   "website.needsPublic": "Visitors can only reach a public assistant: set “Who may use it” to Public.",
+  "website.open": "Or share the chat as a page of its own",
   "website.saveFirst": "Save first: the line works once the widget is on.",
   "website.snippet": "Paste this before </body>",
   "website.snippetHint": "One line on every page that should have the chat.",

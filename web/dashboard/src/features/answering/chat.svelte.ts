@@ -57,8 +57,14 @@ export class Chat {
     if (last) await this.ask(last.question);
   }
 
+  /** Stops the answer: here at once, and at the server, which would otherwise go on a while in case we came back. */
   stop(): void {
-    this.#abort?.abort();
+    if (!this.#abort) return;
+    const { chatId, messageId } = this.turns.at(-1)?.answer ?? {};
+    this.#abort.abort();
+    if (!chatId || !messageId) return;
+    const address = `/api/chat/${encodeURIComponent(chatId)}/messages/${encodeURIComponent(messageId)}/stop`;
+    void fetch(address, { method: "POST", keepalive: true }).catch(() => undefined);
   }
 
   reset(): void {

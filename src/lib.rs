@@ -14,6 +14,8 @@ pub mod secrets;
 
 pub mod config;
 
+pub mod guide;
+
 // kit
 pub mod db;
 
@@ -45,6 +47,8 @@ pub mod answering;
 pub mod widget;
 
 // top
+pub mod web;
+
 pub mod server;
 
 pub mod cli;

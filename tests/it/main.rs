@@ -8,4 +8,5 @@ mod projects;
 mod schema;
 mod search;
 mod support;
+mod web;
 mod workspaces;

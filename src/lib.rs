@@ -14,6 +14,8 @@ pub mod secrets;
 
 pub mod config;
 
+pub mod guide;
+
 // kit
 pub mod db;
 

@@ -15,10 +15,10 @@ use crate::{
     answering::{Answers, ChatApi},
     assistants::{AssistantsApi, ModelsApi},
     conversations::ConversationsApi,
-    error::{Error, Result},
+    error::Result,
     http::{Front, complete_openapi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
-    web::Pages,
+    web,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
@@ -52,19 +52,15 @@ fn openapi_document() -> Result<Response> {
     Ok(Response::builder().content_type("application/json; charset=utf-8").body(text.as_str()))
 }
 
-#[handler]
-fn no_such_address() -> Result<()> {
-    Err(Error::new(crate::error::Code::NotFound, "There is nothing at this address."))
-}
-
 pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
     let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into() };
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
         .at("/api/openapi.json", get(openapi_document))
+        .at("/api/docs", get(web::ApiDocs::new(openapi)))
         .nest_no_strip("/api", service())
-        .nest_no_strip("/", Pages)
+        .nest("/", web::routes())
         .with(Cors { app: app.clone() })
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))

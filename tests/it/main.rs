@@ -9,4 +9,5 @@ mod projects;
 mod schema;
 mod search;
 mod support;
+mod web;
 mod workspaces;

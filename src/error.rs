@@ -85,6 +85,7 @@ struct Inner {
     message: Cow<'static, str>,
     details: BTreeMap<String, String>,
     retry_after_seconds: Option<u64>,
+    limit: Option<u32>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -96,6 +97,7 @@ impl Error {
             message: message.into(),
             details: BTreeMap::new(),
             retry_after_seconds: None,
+            limit: None,
             source: None,
         }))
     }
@@ -163,6 +165,13 @@ impl Error {
         self
     }
 
+    /// The requests a period that were used up.
+    #[must_use]
+    pub fn limit(mut self, requests: u32) -> Self {
+        self.0.limit = Some(requests);
+        self
+    }
+
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -188,6 +197,10 @@ impl Error {
 
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.0.retry_after_seconds
+    }
+
+    pub fn used_up_limit(&self) -> Option<u32> {
+        self.0.limit
     }
 
     pub fn is_not_found(&self) -> bool {

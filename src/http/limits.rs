@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One group's limiter; `None` where limits are switched off.
-pub struct Limiter<K: Hash + Eq + Clone>(Option<RateLimiter<K, DashMapStateStore<K>, DefaultClock>>);
+pub struct Limiter<K: Hash + Eq + Clone>(Option<(u32, RateLimiter<K, DashMapStateStore<K>, DefaultClock>)>);
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// `count` requests in `period`.
@@ -25,7 +25,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let quota = NonZeroU32::new(count).filter(|_| enabled).and_then(|count| {
             Quota::with_period(period / count.get()).map(|quota| quota.allow_burst(count))
         });
-        Limiter(quota.map(RateLimiter::dashmap))
+        Limiter(quota.map(|quota| (count, RateLimiter::dashmap(quota))))
     }
 
     pub fn per_minute(count: u32, enabled: bool) -> Self {
@@ -34,17 +34,17 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     /// Takes one request from the key's budget, or says when there is one again.
     pub fn check(&self, key: &K) -> Result<()> {
-        let Some(limiter) = &self.0 else { return Ok(()) };
+        let Some((count, limiter)) = &self.0 else { return Ok(()) };
         limiter.check_key(key).map_err(|until| {
             let wait = until.wait_time_from(DefaultClock::default().now());
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Error::new(Code::RateLimit, format!("Too many requests. Try again in {} s.", seconds.max(1))).retry_after(seconds.max(1))
+            Error::new(Code::RateLimit, format!("Too many requests. Try again in {} s.", seconds.max(1))).retry_after(seconds.max(1)).limit(*count)
         })
     }
 
     /// Forgets keys whose budget is whole again. Called now and then, so that memory is bounded by the keys in use.
     pub fn sweep(&self) {
-        if let Some(limiter) = &self.0 {
+        if let Some((_, limiter)) = &self.0 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }

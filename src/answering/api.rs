@@ -19,15 +19,16 @@ use poem_openapi::{
 use serde::Deserialize;
 
 use super::{
-    events::{Event, FinishReason, Usage, citations_events, sources_events, text_deltas},
-    log::{Answers, Listener},
+    events::{Event, Usage},
+    log::{Answers, Listener, Log},
+    retell::retell,
     start::{Answering, Asker, Question, start},
 };
 use crate::{
     access::{Caller, Member, Via},
     app::App,
     assistants,
-    conversations::{self, Channel, Citation, Message, MessageRole, MessageStatus, Source},
+    conversations::{self, Channel, Citation, Message, MessageRole, Source},
     error::{Error, Result},
     http::{Body, NoContent, Tag},
     secrets::sha256_hex,
@@ -220,7 +221,7 @@ impl ChatApi {
     #[oai(path = "/api/chat/:chat_id/messages/:message_id/stream", method = "get", operation_id = "resume_answer")]
     async fn resume_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, request: &Request, chat_id: Path<String>, message_id: Path<String>) -> Result<ChatReply> {
         let message = seen(&app, &who, &chat_id, &message_id)?;
-        Ok(resume(&answers, request, &chat_id, &message))
+        resume(&app, &answers, request, &who.workspace_id, &chat_id, &message)
     }
 }
 
@@ -264,17 +265,15 @@ pub fn reply_stream(answering: &Answering) -> ChatReply {
     stream_of(answering.log.listen(0), &answering.conversation_id)
 }
 
-/// What there is of an answer after the event that the client has last seen: from memory while it is there, else told
-/// again from what was stored, in the same events.
-pub fn resume(answers: &Answers, request: &Request, chat_id: &str, message: &Message) -> ChatReply {
+/// What there is of an answer after the event that the client has last seen: from memory while it is there, else the
+/// whole of it, told again from what was stored; it begins with `start`, at which a client forgets what it had.
+pub fn resume(app: &App, answers: &Answers, request: &Request, workspace_id: &str, chat_id: &str, message: &Message) -> Result<ChatReply> {
     let from = request.header("last-event-id").and_then(|id| id.trim().parse::<usize>().ok()).map_or(0, |id| id.saturating_add(1));
-    let log = answers.find(&message.id).unwrap_or_else(|| {
-        let log = answers.open(&message.id, chat_id);
-        log.extend(retell(chat_id, message));
-        answers.close_later(message.id.clone());
-        log
-    });
-    stream_of(log.listen(from), chat_id)
+    let listener = match answers.find(&message.id) {
+        Some(log) => log.listen(from),
+        None => Log::told(&message.id, chat_id, app.db.read(|connection| retell(connection, workspace_id, chat_id, message))?).listen(0),
+    };
+    Ok(stream_of(listener, chat_id))
 }
 
 /// A comment keeps proxies awake while nothing is said.
@@ -325,34 +324,10 @@ pub async fn reply_whole(answering: &Answering) -> ChatAnswer {
             Event::Sources { sources } => answer.sources.extend(sources),
             Event::Citations { citations } => answer.citations.extend(citations),
             Event::Finish { finish_reason, usage, answered, error, code, .. } => {
-                answer.finish_reason = match finish_reason {
-                    FinishReason::Stop => "stop",
-                    FinishReason::Length => "length",
-                    FinishReason::Error => "error",
-                }
-                .to_owned();
+                answer.finish_reason = finish_reason.word().to_owned();
                 (answer.usage, answer.answered, answer.error, answer.code) = (usage, answered, error, code);
             }
         }
     }
     answer
-}
-
-/// A stored answer as the events that told it.
-pub(super) fn retell(chat_id: &str, message: &Message) -> Vec<Event> {
-    let mut events = vec![Event::Start { chat_id: chat_id.to_owned(), message_id: message.id.clone(), model: String::new(), session_token: None }];
-    events.extend(sources_events(&message.sources));
-    events.extend(text_deltas(&message.content));
-    events.extend(citations_events(&message.citations));
-    let failed = matches!(message.status, MessageStatus::Failed | MessageStatus::Streaming);
-    events.push(Event::Finish {
-        finish_reason: if failed { FinishReason::Error } else { FinishReason::Stop },
-        chat_id: chat_id.to_owned(),
-        message_id: message.id.clone(),
-        usage: Usage::default(),
-        answered: !failed && !message.sources.is_empty(),
-        error: failed.then(|| "This answer broke off. Ask again to get the whole of it.".to_owned()),
-        code: failed.then(|| "upstream:chat".to_owned()),
-    });
-    events
 }

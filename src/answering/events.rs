@@ -48,6 +48,16 @@ pub enum FinishReason {
     Error,
 }
 
+impl FinishReason {
+    pub const fn word(self) -> &'static str {
+        match self {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::Error => "error",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, poem_openapi::Object)]
 #[serde(rename_all = "camelCase")]
 #[oai(rename_all = "camelCase")]

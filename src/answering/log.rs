@@ -41,6 +41,13 @@ impl Log {
         })
     }
 
+    /// The log of an answer that is over.
+    pub(super) fn told(message_id: &str, conversation_id: &str, events: Vec<Event>) -> Arc<Self> {
+        let log = Self::new(message_id.to_owned(), conversation_id.to_owned());
+        log.extend(events);
+        log
+    }
+
     pub fn push(&self, event: Event) {
         let is_last = matches!(event, Event::Finish { .. });
         let length = {
@@ -161,6 +168,11 @@ impl Answers {
 
     pub fn find(&self, message_id: &str) -> Option<Arc<Log>> {
         self.0.lock().by_message.get(message_id).cloned()
+    }
+
+    /// Forgets an answer that came to nothing.
+    pub(super) fn forget(&self, message_id: &str) {
+        self.0.lock().by_message.remove(message_id);
     }
 
     /// Forgets an answer some time after its end.

@@ -14,6 +14,7 @@ mod filter;
 mod log;
 mod prompt;
 mod receipt;
+mod retell;
 mod run;
 mod sentences;
 mod small_talk;

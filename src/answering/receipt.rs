@@ -21,6 +21,8 @@ pub(super) struct Receipt {
     pub served_by: String,
     pub fallbacks: Vec<Fallback>,
     pub usage: Usage,
+    /// How it ended: `stop`, `length` or `error`.
+    pub finish_reason: &'static str,
     /// Milliseconds since the question was taken, step by step.
     pub timings_ms: Vec<(String, i64)>,
 }

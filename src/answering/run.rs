@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::join_all};
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     align, events,
@@ -38,6 +39,8 @@ pub(super) struct Work {
     pub history: Vec<llm::Message>,
     pub log: Arc<Log>,
     pub began: Timestamp,
+    /// Until when a model may be silent; then the built-in answerer takes the turn, while there is time for it.
+    pub patience: Instant,
 }
 
 /// A passage that was found, and the number of its source. Passages of one document are one source.
@@ -111,6 +114,12 @@ pub(super) async fn run(work: Work) {
 async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) {
     draft.receipt.mark("done", work.began, work.app.now());
     draft.receipt.decision.answered = draft.answered;
+    draft.receipt.finish_reason = match &end {
+        End::Stop => FinishReason::Stop,
+        End::Length => FinishReason::Length,
+        End::Failed(_) => FinishReason::Error,
+    }
+    .word();
     let usage = draft.receipt.usage;
     let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
     let receipt = serde_json::to_string(&draft.receipt).ok();
@@ -394,7 +403,7 @@ async fn ask_model(work: &Work, draft: &mut Draft, endpoint: &llm::Endpoint, mod
                 draft.receipt.served_by.clone_from(&work.assistant.model);
                 return Err(Error::upstream("The answer broke off, because the model's provider failed. Ask again to get the whole of it."));
             }
-            Err(failure) if failure.is_retryable_before_first_token() && tries < TRIES => {
+            Err(failure) if failure.is_retryable_before_first_token() && tries < TRIES && Instant::now() + PAUSE < work.patience => {
                 tracing::warn!(provider = %endpoint.name, %failure, "a provider failed and is asked once more");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -423,7 +432,13 @@ async fn stream_model(work: &Work, draft: &mut Draft, endpoint: &llm::Endpoint, 
     let mut opening = String::new();
     let mut is_open = !grounded;
     let mut end = End::Stop;
-    while let Some(event) = stream.next().await {
+    loop {
+        let next = if draft.text.is_empty() {
+            timeout_at(work.patience, stream.next()).await.map_err(|_| Failure::Timeout(llm::Wait::FirstByte))?
+        } else {
+            stream.next().await
+        };
+        let Some(event) = next else { break };
         match event? {
             llm::Event::Text(text) => {
                 let text = if is_open {

@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use super::{
     api::{ChatMessage, ChatRole},
     events::Event,
-    log::{Answers, Log},
+    log::{Answers, Listener, Log},
+    retell::retell,
     run,
 };
 use crate::{
@@ -49,6 +51,8 @@ pub struct Question {
 /// An answer that is being written, or has been.
 pub struct Answering {
     pub log: Arc<Log>,
+    /// Counts as a listener until there is another one, so that an answer is not taken for deserted before it is heard.
+    _listener: Listener,
     pub conversation_id: String,
     pub message_id: String,
     pub model: String,
@@ -73,11 +77,18 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
     let turn = answers.turn(&conversation_id).await;
     let began = app.now();
     let message_id = app.new_id(prefix::MESSAGE);
+    // It can be listened to from the moment that it is on disk.
+    let log = answers.open(&message_id, &conversation_id);
     let saved = {
         let (app_, asker, question, assistant_id) = (app.clone(), asker.clone(), question.clone(), assistant.id.clone());
         let (conversation_id, message_id) = (conversation_id.clone(), message_id.clone());
         app.db
             .write(move |tx| {
+                if let Some((key, _)) = &question.idempotency
+                    && let Some(known) = store::find_repeated(tx, &asker.workspace_id, key, began.minus(REMEMBER))?
+                {
+                    return Ok(Saved::Repeated(known));
+                }
                 let place = Place { app: &app_, workspace_id: &asker.workspace_id, conversation_id: &conversation_id, now: began };
                 if is_new {
                     insert_conversation(tx, &place, &asker, &assistant_id, &question.messages)?;
@@ -89,12 +100,21 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
                     store::insert_repeated(tx, place.workspace_id, &key, &repeated, began)?;
                 }
                 let projects = assistants::store::list_connections(tx, place.workspace_id, &assistant_id)?;
-                Ok((earlier, projects.into_iter().map(|(id, _)| id).collect::<Vec<_>>()))
+                Ok(Saved::Asked { before: earlier, project_ids: projects.into_iter().map(|(id, _)| id).collect() })
             })
             .await
     };
-    let (before, project_ids) = saved?;
-    let log = answers.open(&message_id, &conversation_id);
+    let (before, project_ids) = match saved {
+        Ok(Saved::Asked { before, project_ids }) => (before, project_ids),
+        Ok(Saved::Repeated(known)) => {
+            answers.forget(&message_id);
+            return recall(app, answers, &asker, &question, known);
+        }
+        Err(error) => {
+            answers.forget(&message_id);
+            return Err(error);
+        }
+    };
     log.push(Event::Start { chat_id: conversation_id.clone(), message_id: message_id.clone(), model: assistant.model.clone(), session_token: question.session_token });
     let model = assistant.model.clone();
     let work = run::Work {
@@ -109,7 +129,9 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         history: before.iter().filter_map(told).collect(),
         log: Arc::clone(&log),
         began,
+        patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
+    let listener = log.listen(0);
     tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
     let answers = answers.clone();
     tokio::spawn(async move {
@@ -118,27 +140,39 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         answers.close_later(message_id);
         drop(turn);
     });
-    Ok(Answering { log, conversation_id, message_id, model })
+    Ok(Answering { log, _listener: listener, conversation_id, message_id, model })
+}
+
+enum Saved {
+    Asked { before: Vec<Message>, project_ids: Vec<String> },
+    /// A request with the same key was quicker.
+    Repeated(Repeated),
 }
 
 /// The answer to an earlier request with the same key.
 fn repeated(app: &App, answers: &Answers, asker: &Asker, question: &Question) -> Result<Option<Answering>> {
-    let Some((key, body_hash)) = &question.idempotency else { return Ok(None) };
+    let Some((key, _)) = &question.idempotency else { return Ok(None) };
     let since = app.now().minus(REMEMBER);
-    let Some(known) = app.db.read(|connection| store::find_repeated(connection, &asker.workspace_id, key, since))? else { return Ok(None) };
-    if known.body_hash != *body_hash {
+    let known = app.db.read(|connection| store::find_repeated(connection, &asker.workspace_id, key, since))?;
+    known.map(|known| recall(app, answers, asker, question, known)).transpose()
+}
+
+/// What an earlier request with the question's key was answered: from memory, else told again from what was stored.
+fn recall(app: &App, answers: &Answers, asker: &Asker, question: &Question, known: Repeated) -> Result<Answering> {
+    if question.idempotency.as_ref().is_some_and(|(_, body_hash)| *body_hash != known.body_hash) {
         return Err(Error::conflict("This `Idempotency-Key` was used with another body. Take a new key for a new request.").context("chat"));
     }
-    if let Some(log) = answers.find(&known.message_id) {
-        return Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }));
-    }
-    // The answer is no longer in memory: it is told again from what was stored.
-    let message = app.db.read(|connection| store::find_message(connection, &asker.workspace_id, &known.conversation_id, &known.message_id))?;
-    let Some(message) = message else { return Ok(None) };
-    let log = answers.open(&known.message_id, &known.conversation_id);
-    log.extend(super::api::retell(&known.conversation_id, &message));
-    answers.close_later(known.message_id.clone());
-    Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }))
+    let Repeated { conversation_id, message_id, .. } = known;
+    let log = match answers.find(&message_id) {
+        Some(log) => log,
+        None => app.db.read(|connection| {
+            let message = store::find_message(connection, &asker.workspace_id, &conversation_id, &message_id)?;
+            let message = message.ok_or_else(|| Error::not_found("conversation").context("chat"))?;
+            Ok(Log::told(&message_id, &conversation_id, retell(connection, &asker.workspace_id, &conversation_id, &message)?))
+        })?,
+    };
+    // The model is told by `start`.
+    Ok(Answering { _listener: log.listen(0), log, conversation_id, message_id, model: String::new() })
 }
 
 /// The asker's conversation whose messages are those before the last one: how a client that sends the whole history each

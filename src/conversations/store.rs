@@ -241,7 +241,10 @@ pub struct Repeated {
 
 pub fn find_repeated(connection: &Connection, workspace_id: &str, key: &str, since: Timestamp) -> Result<Option<Repeated>> {
     Ok(connection
-        .prepare_cached("select body_hash, conversation_id, message_id from idempotency_keys where workspace_id = ?1 and key = ?2 and created_at > ?3")?
+        .prepare_cached(
+            "select k.body_hash, k.conversation_id, k.message_id from idempotency_keys k
+             where k.workspace_id = ?1 and k.key = ?2 and k.created_at > ?3 and exists (select 1 from messages m where m.id = k.message_id)",
+        )?
         .query_row((workspace_id, key, since), |row| Ok(Repeated { body_hash: row.get(0)?, conversation_id: row.get(1)?, message_id: row.get(2)? }))
         .optional()?)
 }

@@ -39,7 +39,8 @@ export function emptyAnswer(): Answer {
 export function foldAnswer(answer: Answer, event: ChatEvent): Answer {
   switch (event.type) {
     case "start":
-      return { ...answer, chatId: event.chatId, messageId: event.messageId, model: event.model };
+      // Whoever tells an answer from its start tells all of it: what was heard before a break is told again.
+      return { ...emptyAnswer(), chatId: event.chatId, messageId: event.messageId, model: event.model };
     case "sources": {
       const seen = new Set(event.sources.map((source) => source.index));
       const sources = [...answer.sources.filter((source) => !seen.has(source.index)), ...event.sources];

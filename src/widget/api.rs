@@ -185,7 +185,8 @@ impl WidgetApi {
     async fn resume_widget_answer(&self, app: Data<&App>, answers: Data<&Answers>, visitor: Visitor, request: &Request, assistant_id: Path<String>, message_id: Path<String>) -> Result<ChatReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let (message, conversation_id) = own_answer(&app, &visitor, &assistant_id, &message_id)?;
-        Ok(answering::resume(&answers, request, &conversation_id, &message))
+        let workspace_id = guard::open(&app, &visitor, &assistant_id)?.workspace_id;
+        answering::resume(&app, &answers, request, &workspace_id, &conversation_id, &message)
     }
 
     /// Stop an answer where it is
@@ -205,7 +206,7 @@ impl WidgetApi {
         let paging = Paging::new(limit.0, offset.0, false).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
         let session = get_session(&app, &visitor, &opened)?;
-        let all = shown(&app, &opened, &session)?;
+        let all = shown(&app, &opened, &session, i64::MAX)?;
         let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
         let from = usize::try_from(paging.offset).unwrap_or(usize::MAX);
         let data = all.into_iter().skip(from).take(usize::try_from(paging.limit).unwrap_or(0)).collect();
@@ -230,7 +231,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: OpenSes
         let (hash, now) = (sha256_hex(token), app.now());
         let found = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
         let session = found.filter(|session| session.id == *id).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
-        let messages = shown(app, &opened, &session)?;
+        let messages = shown(app, &opened, &session, RESUMED)?;
         let resumed = OpenedSession {
             session_id: session.id,
             session_token: token.clone(),
@@ -272,9 +273,9 @@ async fn new_session(app: &App, opened: &Opened, metadata: &Metadata) -> Result<
 }
 
 /// What a visitor is shown of the conversation: neither notes nor what an agent has not sent.
-fn shown(app: &App, opened: &Opened, session: &Session) -> Result<Vec<Message>> {
+fn shown(app: &App, opened: &Opened, session: &Session, newest: i64) -> Result<Vec<Message>> {
     let Some(conversation_id) = &session.conversation_id else { return Ok(Vec::new()) };
-    let messages = app.db.read(|connection| conversations::store::list_messages(connection, &opened.workspace_id, conversation_id, None, RESUMED))?;
+    let messages = app.db.read(|connection| conversations::store::list_messages(connection, &opened.workspace_id, conversation_id, None, newest))?;
     Ok(messages.into_iter().filter(|message| !matches!(message.role, MessageRole::Note | MessageRole::Event)).collect())
 }
 
@@ -291,9 +292,18 @@ fn own_answer(app: &App, visitor: &Visitor, assistant_id: &str, message_id: &str
 async fn ask(app: &App, answers: &Answers, opened: Opened, session: &Session, messages: Vec<ChatMessage>, new_token: Option<String>) -> Result<Answering> {
     app.models.ready(&app.client).await;
     let asker = Asker { workspace_id: opened.workspace_id.clone(), user_id: None, channel: Channel::Widget };
-    let question = Question { conversation_id: session.conversation_id.clone(), messages, idempotency: None, session_token: new_token };
+    // Two first questions at once belong to one conversation: the second waits until the first has made it.
+    let (conversation_id, _turn) = match &session.conversation_id {
+        Some(id) => (Some(id.clone()), None),
+        None => {
+            let turn = answers.turn(&session.id).await;
+            (app.db.read(|connection| store::find_conversation_id(connection, &opened.workspace_id, &session.id))?, Some(turn))
+        }
+    };
+    let is_first = conversation_id.is_none();
+    let question = Question { conversation_id, messages, idempotency: None, session_token: new_token };
     let answering = answering::start(app, answers, opened.assistant, asker, question).await.map_err(widget)?;
-    if session.conversation_id.is_none() {
+    if is_first {
         let (workspace_id, id, conversation_id) = (opened.workspace_id, session.id.clone(), answering.conversation_id.clone());
         app.db.write(move |tx| store::set_conversation(tx, &workspace_id, &id, &conversation_id)).await?;
     }

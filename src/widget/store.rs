@@ -54,6 +54,15 @@ pub fn touch_session(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp, 
     Ok(())
 }
 
+/// The conversation that a session has by now.
+pub fn find_conversation_id(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<String>> {
+    let found = connection
+        .prepare_cached("select conversation_id from widget_sessions where workspace_id = ?1 and id = ?2")?
+        .query_row((workspace_id, id), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
 pub fn set_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str, conversation_id: &str) -> Result<()> {
     tx.prepare_cached("update widget_sessions set conversation_id = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id, conversation_id))?;
     Ok(())

@@ -1,13 +1,20 @@
 //! The product, tried from outside. Files are named after the addresses they try.
 
 mod architecture;
+mod assistants;
 mod auth;
+mod chat;
+mod conversations;
+mod crash;
 mod documents;
 mod embed;
 mod llm;
+mod openapi;
 mod projects;
+mod providers;
 mod schema;
 mod search;
 mod support;
 mod web;
+mod widget;
 mod workspaces;

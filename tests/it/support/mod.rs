@@ -2,5 +2,6 @@
 
 pub mod app;
 pub mod llm_server;
+pub mod stream;
 
-pub use app::{TestApp, spawn_app};
+pub use app::{Client, TestApp, spawn_app};

@@ -1,0 +1,270 @@
+//! The real executable: killed while it works, and started where it cannot.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Client,
+    llm_server::{LlmServer, Script},
+};
+
+/// The executable, with nothing of this machine's environment that it would heed.
+fn illumichat(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_illumichat"));
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(folder.parent().unwrap()).arg("--data-dir").arg(folder);
+    command
+}
+
+/// Runs a command to its end.
+fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = illumichat(folder).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// Holds a start that fails to its exit code, and returns what it says.
+#[track_caller]
+fn failure(output: &Output, code: i32) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    let sentence = text.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("no sentence in {text}"));
+    assert!(!text.contains("panicked"), "{text}");
+    sentence.to_owned()
+}
+
+struct Running {
+    child: Child,
+    url: String,
+}
+
+impl Running {
+    /// Starts the server and waits until it serves.
+    fn start(folder: &Path, environment: &[(&str, &str)]) -> Running {
+        let mut command = illumichat(folder);
+        command.args(["--log-format", "json", "serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("the server ended: {said}")).unwrap();
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["fields"]["message"] == "IllumiChat serves" {
+                break entry["fields"]["address"].as_str().unwrap().to_owned();
+            }
+            said.push_str(&line);
+        };
+        // Read on, so that the log never fills its pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Running { child, url: format!("http://{address}") }
+    }
+
+    /// SIGKILL: nothing is tidied up.
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Makes an owner with a token by the command line. Returns the token and the workspace's id.
+fn set_up(folder: &Path) -> (String, String) {
+    let arguments = ["--json", "user", "create", "--email", "ada@example.com", "--name", "Ada", "--workspace", "Acme", "--role", "owner", "--password-stdin"];
+    let user = run(folder, &arguments, "correct horse battery\n");
+    assert!(user.status.success(), "{}", String::from_utf8_lossy(&user.stderr));
+    let user: Value = serde_json::from_slice(&user.stdout).unwrap();
+    let token = run(folder, &["token", "create", "--email", "ada@example.com", "--workspace", "Acme", "--name", "test"], "");
+    assert!(token.status.success(), "{}", String::from_utf8_lossy(&token.stderr));
+    let token = String::from_utf8(token.stdout).unwrap();
+    // The token alone, so that a script can take it.
+    assert!(token.starts_with("ic_") && token.ends_with('\n') && token.trim().len() == 43 && token.trim().chars().skip(3).all(|c| c.is_ascii_alphanumeric()), "{token:?}");
+    (token.trim().to_owned(), user["workspaceId"].as_str().unwrap().to_owned())
+}
+
+fn client(running: &Running, set_up: &(String, String)) -> Client {
+    Client::with_token(&running.url, &set_up.0, &set_up.1)
+}
+
+#[tokio::test]
+async fn what_was_accepted_survives_a_kill_during_ingestion() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let who = set_up(&folder);
+    let running = Running::start(&folder, &[]);
+    let owner = client(&running, &who);
+    let project = owner.post(&owner.path("/projects"), json!({"name": "Docs"})).await.expect(201);
+    let documents = owner.path(&format!("/projects/{}/documents", project["id"].as_str().unwrap()));
+    let mut accepted = Vec::new();
+    for number in 0..3 {
+        let text: String = (0..150).map(|section| format!("## Section {section}\n\nMachine {number} of line {section} is serviced every {section} days by the crew of hall {number}, who note it in the book.\n\n")).collect();
+        let document = owner.post(&documents, json!({"title": format!("Manual {number}"), "text": text})).await.expect(201);
+        accepted.push(document["id"].as_str().unwrap().to_owned());
+    }
+    // Until the first is being worked on.
+    while owner.get(&documents).await.expect(200)["data"].as_array().unwrap().iter().all(|document| document["status"] == "pending") {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    running.kill();
+
+    let running = Running::start(&folder, &[]);
+    let owner = client(&running, &who);
+    let mut chunks = Vec::new();
+    for id in &accepted {
+        let document = loop {
+            let document = owner.get(&format!("{documents}/{id}")).await.expect(200);
+            if document["status"] == "completed" || document["status"] == "failed" {
+                break document;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert_eq!((&document["status"], &document["error"]), (&json!("completed"), &json!(null)));
+        chunks.push(document["chunkCount"].as_i64().unwrap());
+    }
+    // All three have the same form: none lost a part, none has one twice.
+    assert!(chunks[0] > 10 && chunks.iter().all(|count| *count == chunks[0]), "{chunks:?}");
+    let search = owner.path(&format!("/projects/{}/search", project["id"].as_str().unwrap()));
+    let found = owner.post(&search, json!({"query": "Machine 2 of line 149"})).await.expect(200);
+    assert_eq!(found["data"][0]["title"], "Manual 2");
+    running.kill();
+    let doctor = run(&folder, &["doctor"], "");
+    assert!(doctor.status.success(), "{}{}", String::from_utf8_lossy(&doctor.stdout), String::from_utf8_lossy(&doctor.stderr));
+}
+
+#[tokio::test]
+async fn the_question_survives_a_kill_in_mid_answer() {
+    let llm = LlmServer::start().await;
+    llm.next(Script::says(["Half of ", "an answer."]).silent_after(1));
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let who = set_up(&folder);
+    let base_url = llm.base_url();
+    let environment = [("OPENAI_BASE_URL", base_url.as_str()), ("OPENAI_API_KEY", "sk-scripted")];
+    let running = Running::start(&folder, &environment);
+    let owner = client(&running, &who);
+    let assistant = owner.post(&owner.path("/assistants"), json!({"name": "Bot"})).await.expect(201);
+    let mut live = owner.ask_live("/api/chat", json!({"assistantId": assistant["id"], "messages": [{"role": "user", "content": "Is anybody there at night?"}]})).await;
+    let start = live.next().await.unwrap();
+    live.until("text-delta").await;
+    running.kill();
+
+    let running = Running::start(&folder, &environment);
+    let owner = client(&running, &who);
+    let path = owner.path(&format!("/conversations/{}/messages", start["chatId"].as_str().unwrap()));
+    let messages = owner.get(&path).await.expect(200);
+    assert_eq!((&messages["total"], &messages["data"][0]["content"]), (&json!(2), &json!("Is anybody there at night?")));
+    assert_eq!((&messages["data"][1]["id"], &messages["data"][1]["status"]), (&start["messageId"], &json!("stopped")));
+    // The conversation goes on, and the retried question is not there twice.
+    llm.next(Script::says(["A whole answer."]));
+    let again = owner.ask(&path, json!({"content": "Is anybody there at night?"})).await;
+    assert_eq!(again.text(), "A whole answer.");
+    assert_eq!(owner.get(&path).await.expect(200)["data"].as_array().unwrap().iter().filter(|message| message["role"] == "user").count(), 1);
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_folder_is_refused_and_commands_are_not() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let who = set_up(&folder);
+    let running = Running::start(&folder, &[]);
+    let sentence = failure(&run(&folder, &["serve", "--listen", "127.0.0.1:0"], ""), 1);
+    assert!(sentence.contains("another running server") && sentence.contains("--data-dir"), "{sentence}");
+    // Commands work beside it, and what they do holds at once.
+    let token = run(&folder, &["token", "create", "--email", "ada@example.com", "--workspace", &who.1, "--name", "beside"], "");
+    let token = String::from_utf8(token.stdout).unwrap();
+    let beside = Client::with_token(&running.url, token.trim(), &who.1);
+    assert_eq!(beside.get("/api/workspaces").await.expect(200)["total"], 1);
+    // The folder is free once its server is dead, however it died.
+    running.kill();
+    Running::start(&folder, &[]).kill();
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_with_a_way_out() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let sentence = failure(&run(&home.path().join("data"), &["serve", "--listen", &address], ""), 1);
+    assert!(sentence.contains(&address.split(':').nth(1).unwrap().to_owned()) && sentence.contains("in use") && sentence.contains("--listen"), "{sentence}");
+    let sentence = failure(&run(&home.path().join("data"), &["serve", "--listen", "nonsense"], ""), 2);
+    assert!(sentence.contains("listen"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_written_to_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let folder = file.join("data");
+    let sentence = failure(&Command::new(env!("CARGO_BIN_EXE_illumichat")).env_clear().args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(&folder).output().unwrap(), 1);
+    assert!(sentence.contains(&folder.display().to_string()) && sentence.contains("cannot be written to"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_missing_or_damaged_key_is_not_made_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    set_up(&folder);
+    let key = folder.join("secret.key");
+    let text = std::fs::read_to_string(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let sentence = failure(&run(&folder, &["serve", "--listen", "127.0.0.1:0"], ""), 2);
+    assert!(sentence.contains("secret.key") && sentence.contains("backup"), "{sentence}");
+    assert!(!key.exists());
+    std::fs::write(&key, "rubbish").unwrap();
+    let sentence = failure(&run(&folder, &["serve", "--listen", "127.0.0.1:0"], ""), 2);
+    assert!(sentence.contains("damaged"), "{sentence}");
+    std::fs::write(&key, "0".repeat(64)).unwrap();
+    let sentence = failure(&run(&folder, &["serve", "--listen", "127.0.0.1:0"], ""), 2);
+    assert!(sentence.contains("not the one"), "{sentence}");
+    std::fs::write(&key, text).unwrap();
+    Running::start(&folder, &[]).kill();
+}
+
+#[tokio::test]
+async fn a_newer_or_foreign_database_is_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    set_up(&folder);
+    let database = folder.join("illumichat.db");
+    let connection = rusqlite::Connection::open(&database).unwrap();
+    let columns: Vec<String> = connection.prepare("select name from pragma_table_info('migrations')").unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    // The last migration again, with a number from the future.
+    let values: Vec<String> = columns.iter().map(|column| if column == "version" { "9999".to_owned() } else { column.clone() }).collect();
+    connection.execute(&format!("insert into migrations ({}) select {} from migrations order by version desc limit 1", columns.join(", "), values.join(", ")), []).unwrap();
+    drop(connection);
+    let sentence = failure(&run(&folder, &["serve", "--listen", "127.0.0.1:0"], ""), 1);
+    assert!(sentence.contains("9999") && sentence.contains("newer"), "{sentence}");
+    let other = home.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    rusqlite::Connection::open(other.join("illumichat.db")).unwrap().execute_batch("create table recipes (name text)").unwrap();
+    std::fs::copy(folder.join("secret.key"), other.join("secret.key")).unwrap();
+    let sentence = failure(&run(&other, &["serve", "--listen", "127.0.0.1:0"], ""), 1);
+    assert!(sentence.contains("not made by IllumiChat"), "{sentence}");
+    std::fs::write(other.join("illumichat.db"), "this is no database at all, but a text that is long enough").unwrap();
+    let output = run(&other, &["serve", "--listen", "127.0.0.1:0"], "");
+    assert!(!output.status.success());
+    let sentence = failure(&output, 1);
+    assert!(!sentence.contains("Something went wrong"), "{sentence}");
+}
+
+#[tokio::test]
+async fn wrong_use_ends_in_2_and_openapi_in_a_document() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    assert_eq!(run(&folder, &["fly"], "").status.code(), Some(2));
+    set_up(&folder);
+    assert_eq!(run(&folder, &["token", "create", "--email", "nobody@example.com", "--workspace", "Acme", "--name", "x"], "").stdout, b"");
+    let document = run(&folder, &["openapi"], "");
+    assert_eq!(serde_json::from_slice::<Value>(&document.stdout).unwrap()["openapi"].as_str().map(|version| &version[..2]), Some("3."));
+}

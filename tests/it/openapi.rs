@@ -1,0 +1,322 @@
+//! The OpenAPI document: kept in step with the code, and walked through by every kind of caller.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use illumichat::access::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    assistants::create_assistant,
+    chat::{help_desk, question},
+};
+use crate::support::{Client, TestApp, app::Credentials, spawn_app};
+
+/// The web's client is generated from this file.
+const FILE: &str = "web/api/openapi.json";
+
+#[test]
+fn the_document_is_the_one_that_the_web_is_written_against() {
+    let text = format!("{}\n", serde_json::to_string_pretty(&illumichat::server::openapi().unwrap()).unwrap());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        known == text,
+        "{FILE} is not what the code says. Run `UPDATE=1 cargo test --test it openapi` and then `npm run generate` in `web`, and look at what has changed."
+    );
+}
+
+/// Who may do it at the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Least {
+    /// Everyone, without credentials; the operation judges what is sent.
+    Anyone,
+    /// Somebody signed in with a browser, whatever the workspace. A token is refused.
+    Person,
+    /// Somebody known, whatever the workspace.
+    Known,
+    /// A role in the workspace, by cookie or by token.
+    Role(Role),
+    /// A role in the workspace, signed in with a browser.
+    RoleInPerson(Role),
+}
+
+/// Every operation of the document; the flat addresses are the same ones.
+const OPERATIONS: &[(&str, Least)] = &[
+    ("set_up", Least::Anyone),
+    ("sign_in", Least::Anyone),
+    ("sign_in_with_link", Least::Anyone),
+    ("sign_out", Least::Anyone),
+    ("get_session", Least::Anyone),
+    ("get_me", Least::Person),
+    ("update_me", Least::Person),
+    ("change_password", Least::Person),
+    ("list_sessions", Least::Person),
+    ("delete_session", Least::Person),
+    ("delete_sessions", Least::Person),
+    ("list_workspaces", Least::Known),
+    ("create_workspace", Least::Person),
+    ("get_workspace", Least::Role(Role::Guest)),
+    ("update_workspace", Least::Role(Role::Admin)),
+    ("list_tokens", Least::Role(Role::Member)),
+    ("create_token", Least::RoleInPerson(Role::Member)),
+    ("delete_token", Least::Role(Role::Member)),
+    ("list_assistants", Least::Role(Role::Guest)),
+    ("create_assistant", Least::Role(Role::Admin)),
+    ("get_assistant", Least::Role(Role::Guest)),
+    ("update_assistant", Least::Role(Role::Admin)),
+    ("delete_assistant", Least::Role(Role::Admin)),
+    ("list_assistant_projects", Least::Role(Role::Guest)),
+    ("connect_project", Least::Role(Role::Admin)),
+    ("disconnect_project", Least::Role(Role::Admin)),
+    ("search_assistant", Least::Role(Role::Member)),
+    ("list_models", Least::Role(Role::Member)),
+    ("list_projects", Least::Role(Role::Member)),
+    ("create_project", Least::Role(Role::Admin)),
+    ("get_project", Least::Role(Role::Member)),
+    ("update_project", Least::Role(Role::Admin)),
+    ("delete_project", Least::Role(Role::Admin)),
+    ("search_project", Least::Role(Role::Member)),
+    ("list_documents", Least::Role(Role::Member)),
+    ("create_documents", Least::Role(Role::Admin)),
+    ("get_document", Least::Role(Role::Member)),
+    ("get_document_content", Least::Role(Role::Member)),
+    ("list_document_chunks", Least::Role(Role::Member)),
+    ("update_document", Least::Role(Role::Admin)),
+    ("reprocess_document", Least::Role(Role::Admin)),
+    ("delete_document", Least::Role(Role::Admin)),
+    ("chat", Least::Role(Role::Member)),
+    ("stop_answer", Least::Role(Role::Member)),
+    ("resume_answer", Least::Role(Role::Member)),
+    ("list_conversations", Least::Role(Role::Member)),
+    ("get_conversation", Least::Role(Role::Member)),
+    ("delete_conversation", Least::Role(Role::Member)),
+    ("list_messages", Least::Role(Role::Member)),
+    ("send_message", Least::Role(Role::Member)),
+    ("get_receipt", Least::Role(Role::Member)),
+    ("export_conversation", Least::Role(Role::Member)),
+    ("get_widget_config", Least::Anyone),
+    ("open_widget_session", Least::Anyone),
+    ("init_widget_session", Least::Anyone),
+    ("widget_chat", Least::Anyone),
+    ("get_widget_history", Least::Anyone),
+    ("resume_widget_answer", Least::Anyone),
+    ("stop_widget_answer", Least::Anyone),
+];
+
+struct Operation {
+    name: String,
+    least: Least,
+    method: Method,
+    /// With its parameters in braces.
+    path: String,
+}
+
+fn operations() -> Vec<Operation> {
+    let document = illumichat::server::openapi().unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no operation id")).to_owned();
+            let base = name.strip_suffix("_flat").unwrap_or(&name);
+            let least = OPERATIONS.iter().find(|(known, _)| *known == base).unwrap_or_else(|| panic!("say in OPERATIONS who may {base}: {method} {path}")).1;
+            operations.push(Operation { name, least, method: method.to_uppercase().parse().unwrap(), path: path.clone() });
+        }
+    }
+    operations
+}
+
+#[test]
+fn every_operation_is_in_the_table_once_and_every_line_is_an_operation() {
+    let operations = operations();
+    let names: BTreeSet<&str> = operations.iter().map(|operation| operation.name.as_str()).collect();
+    assert_eq!(names.len(), operations.len(), "operation ids are unique");
+    for (name, _) in OPERATIONS {
+        assert!(names.contains(name), "{name} is no operation any more");
+    }
+}
+
+#[test]
+fn every_operation_promises_its_errors_and_its_credentials() {
+    let document = illumichat::server::openapi().unwrap();
+    for operation in operations() {
+        let described = &document["paths"][&operation.path][operation.method.as_str().to_lowercase()];
+        for status in ["400", "401", "403", "404", "429", "500"] {
+            assert!(described["responses"][status].is_object(), "{} says nothing of {status}", operation.name);
+        }
+        let asks = described["security"].as_array().is_some_and(|schemes| !schemes.is_empty());
+        assert_eq!(asks, operation.least != Least::Anyone, "{}", operation.name);
+        for name in operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
+            let parameters = described["parameters"].as_array().unwrap();
+            assert!(parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"), "{} does not describe {name}", operation.name);
+        }
+    }
+}
+
+/// Things that exist in one workspace, each under the collection that its id follows in an address.
+struct Things {
+    workspace_id: String,
+    assistant: String,
+    project: String,
+    document: String,
+    chat: String,
+    message: String,
+    token: String,
+}
+
+impl Things {
+    async fn of(app: &TestApp, owner: &Client) -> Things {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let assistant = help_desk(app, owner, json!({"visibility": "public"})).await;
+        let project = text(&owner.get("/api/projects").await.expect(200)[0]["id"]);
+        let documents = owner.get(&owner.path(&format!("/projects/{project}/documents"))).await.expect(200);
+        let answer = owner.ask("/api/chat", question(&assistant, "Hello")).await;
+        let tokens = owner.get(&owner.path("/tokens")).await.expect(200);
+        Things {
+            workspace_id: owner.workspace_id.clone(),
+            assistant: text(&assistant["id"]),
+            project,
+            document: text(&documents["data"][0]["id"]),
+            chat: answer.chat_id().to_owned(),
+            message: answer.message_id().to_owned(),
+            token: text(&tokens["data"][0]["id"]),
+        }
+    }
+
+    /// An address with everything filled in. Without `real`, only the workspace is a real one, so that whoever is let in
+    /// destroys nothing.
+    fn fill(&self, path: &str, real: bool) -> String {
+        let mut before = "";
+        let parts: Vec<&str> = path
+            .split('/')
+            .map(|part| {
+                let filled: &str = match (part, before) {
+                    ("{ws}", _) => &self.workspace_id,
+                    (part, _) if !part.starts_with('{') => part,
+                    _ if !real => "none",
+                    (_, "assistants" | "widget") => &self.assistant,
+                    (_, "projects") => &self.project,
+                    (_, "documents") => &self.document,
+                    (_, "conversations" | "chat") => &self.chat,
+                    (_, "messages") => &self.message,
+                    (_, "tokens") => &self.token,
+                    _ => "none",
+                };
+                before = part;
+                filled
+            })
+            .collect();
+        parts.join("/")
+    }
+}
+
+/// A body that says enough to be looked at, and names nothing that is there unless it is `real`.
+fn body(things: &Things, operation: &Operation, real: bool) -> Value {
+    match operation.name.trim_end_matches("_flat") {
+        "chat" => json!({"assistantId": if real { things.assistant.as_str() } else { "ast_none" }, "messages": [{"role": "user", "content": "Hello"}]}),
+        "send_message" => json!({"content": "Hello"}),
+        "connect_project" => json!({"projectId": if real { things.project.as_str() } else { "proj_none" }}),
+        "search_project" | "search_assistant" => json!({"query": "refund"}),
+        name if real && name.starts_with("create_") => json!({"name": "Mine", "title": "Mine", "text": "Words."}),
+        name if real && name.starts_with("update_") => json!({"name": "Mine", "title": "Mine"}),
+        _ => json!({}),
+    }
+}
+
+async fn status(client: &Client, things: &Things, operation: &Operation, real: bool) -> u16 {
+    let request = client.request(operation.method.clone(), &things.fill(&operation.path, real));
+    let request = if operation.method == Method::GET || operation.method == Method::DELETE { request } else { request.json(&body(things, operation, real)) };
+    client.send(request).await.status
+}
+
+/// Every operation, every caller: who may is let in, and nobody else is.
+#[tokio::test]
+async fn every_caller_gets_what_the_table_says() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let things = Things::of(&app, &owner).await;
+    let stranger = app.owner().await;
+    create_assistant(&stranger, json!({})).await;
+    let mut colleagues = Vec::new();
+    for role in [Role::Guest, Role::Member, Role::Admin, Role::Owner] {
+        colleagues.push((role, app.colleague(&owner, role).await));
+    }
+    let revoked = {
+        let person = app.signed_in(&owner).await;
+        let made = person.post(&owner.path("/tokens"), json!({"name": "revoked"})).await.expect(201);
+        person.delete(&owner.path(&format!("/tokens/{}", made["id"].as_str().unwrap()))).await.expect(204);
+        Client { credentials: Credentials::Token(made["token"].as_str().unwrap().to_owned()), ..owner.clone() }
+    };
+    let mut wrong = Vec::new();
+    for operation in &operations() {
+        let name = &operation.name;
+        let mut expect = |caller: &str, got: u16, is_right: bool| {
+            if !is_right {
+                wrong.push(format!("{caller} gets {got} for {name}: {} {}", operation.method, operation.path));
+            }
+        };
+        // 405 would mean that the document names what is not there; 500 never happens.
+        let let_in = |got: u16| !matches!(got, 401 | 403 | 405 | 500..);
+        if operation.least == Least::Anyone {
+            let got = status(&app.nobody(), &things, operation, false).await;
+            expect("nobody", got, got != 405 && got < 500);
+            continue;
+        }
+        let got = status(&app.nobody(), &things, operation, true).await;
+        expect("nobody", got, got == 401);
+        let got = status(&revoked, &things, operation, true).await;
+        expect("a revoked token", got, got == 401);
+        let names_workspace = operation.path.contains("{ws}");
+        let names_thing = operation.path.replace("{ws}", "").contains('{') || operation.name == "chat";
+        match operation.least {
+            Least::Anyone => {}
+            Least::Known => {
+                let got = status(&stranger, &things, operation, true).await;
+                expect("a stranger", got, let_in(got));
+            }
+            Least::Person => {
+                let got = status(&owner, &things, operation, true).await;
+                expect("an owner's token", got, got == 403);
+                let got = status(&app.signed_in(&colleagues[0].1).await, &things, operation, false).await;
+                expect("a guest in person", got, if operation.name == "create_workspace" { got == 403 } else { let_in(got) });
+                let got = status(&app.signed_in(&owner).await, &things, operation, false).await;
+                expect("an owner in person", got, let_in(got));
+            }
+            Least::Role(least) | Least::RoleInPerson(least) => {
+                let in_person = operation.least == Least::RoleInPerson(least);
+                if names_workspace || names_thing {
+                    let got = status(&stranger, &things, operation, true).await;
+                    expect("another workspace's owner", got, got == 404);
+                    let got = status(&app.signed_in(&stranger).await, &things, operation, true).await;
+                    expect("another workspace's owner in person", got, got == 404);
+                }
+                for (role, client) in &colleagues {
+                    if *role < least {
+                        let got = status(client, &things, operation, true).await;
+                        expect(role.name(), got, got == 403);
+                        continue;
+                    }
+                    if in_person {
+                        let got = status(client, &things, operation, false).await;
+                        expect(&format!("{}'s token", role.name()), got, got == 403);
+                        let got = status(&app.signed_in(client).await, &things, operation, false).await;
+                        expect(role.name(), got, let_in(got));
+                    } else {
+                        let got = status(client, &things, operation, false).await;
+                        expect(role.name(), got, let_in(got));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Nobody of them has changed or taken anything.
+    let list = owner.get(&owner.path("/assistants")).await.expect(200);
+    assert!(list["data"].as_array().unwrap().iter().any(|assistant| assistant["id"] == things.assistant.as_str() && assistant["name"] == "Support Bot"), "{list}");
+    let conversation = owner.get(&owner.path(&format!("/conversations/{}", things.chat))).await.expect(200);
+    assert_eq!(conversation["messageCount"], 2);
+    owner.get(&owner.path(&format!("/projects/{}/documents/{}", things.project, things.document))).await.expect(200);
+}

@@ -17,7 +17,12 @@ interface Stored {
   createdAt: string;
 }
 
-const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html", ".css": "text/css", ".json": "application/json" };
+const TYPES: Record<string, string> = {
+  ".js": "text/javascript",
+  ".html": "text/html",
+  ".css": "text/css",
+  ".json": "application/json",
+};
 
 export const ANSWER = `Yes: you can change your plan **at any time** [1]. It works like this:
 
@@ -36,9 +41,33 @@ illumichat serve --listen 127.0.0.1:8080
 More in [the guide](https://docs.example.test/plans).`;
 
 const SOURCES = [
-  { index: 1, documentId: "doc_1", title: "Plans and billing", url: "https://docs.example.test/plans", page: null, snippet: "A plan can be changed at any time. The new price applies from the next day.", score: 0.9 },
-  { index: 2, documentId: "doc_2", title: "Settings, from the first to the last page of a long handbook", url: null, page: 12, snippet: "Choose **Save** to keep what you changed.", score: 0.7 },
-  { index: 3, documentId: "doc_3", title: "Unrelated", url: "https://docs.example.test/other", page: null, snippet: "Nothing of this.", score: 0.2 },
+  {
+    index: 1,
+    documentId: "doc_1",
+    title: "Plans and billing",
+    url: "https://docs.example.test/plans",
+    page: null,
+    snippet: "A plan can be changed at any time. The new price applies from the next day.",
+    score: 0.9,
+  },
+  {
+    index: 2,
+    documentId: "doc_2",
+    title: "Settings, from the first to the last page of a long handbook",
+    url: null,
+    page: 12,
+    snippet: "Choose **Save** to keep what you changed.",
+    score: 0.7,
+  },
+  {
+    index: 3,
+    documentId: "doc_3",
+    title: "Unrelated",
+    url: "https://docs.example.test/other",
+    page: null,
+    snippet: "Nothing of this.",
+    score: 0.2,
+  },
 ];
 
 export const CONFIG = {
@@ -47,7 +76,13 @@ export const CONFIG = {
   avatarUrl: null as string | null,
   welcomeMessage: "Hi! Ask me anything about Acme. I answer from our **guide** and show where it says so.",
   suggestedQuestions: ["How do I change my plan?", "Where do I find my invoices?", "Can I use it offline?"],
-  theme: { primaryColor: "#4f46e5", colorScheme: "system", position: "right", launcher: "bubble", radius: 18 } as Record<string, unknown>,
+  theme: {
+    primaryColor: "#4f46e5",
+    colorScheme: "system",
+    position: "right",
+    launcher: "bubble",
+    radius: 18,
+  } as Record<string, unknown>,
   locale: null as string | null,
   strings: {},
   leadForm: { enabled: false },
@@ -81,7 +116,9 @@ export class Backend {
   }
 
   async start(): Promise<this> {
-    this.#api = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
+    this.#api = createServer(
+      (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
+    );
     this.#host = createServer((request, response) => {
       const page = this.pages[new URL(request.url!, "http://x").pathname];
       response.writeHead(page ? 200 : 404, { "Content-Type": "text/html; charset=utf-8", ...page?.headers });
@@ -122,16 +159,25 @@ export class Backend {
     if (request.method === "OPTIONS") return void response.writeHead(204, cors).end();
     const [, id, call] = /^\/api\/widget\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
     if (!call) return this.#file(pathname, response);
-    if (this.configStatus !== 200) return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
+    if (this.configStatus !== 200)
+      return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
     if (call === "config") return json(200, { ...this.config, assistantId: id }, { "Cache-Control": "no-cache" });
 
     const token = /^Widget (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (call === "session") {
       const known = (JSON.parse(body) as { sessionToken?: string }).sessionToken;
-      if (known && !this.sessions.has(known)) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
+      if (known && !this.sessions.has(known))
+        return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
       const own = known ?? this.id("tok");
       if (!known) this.sessions.set(own, []);
-      return json(known ? 200 : 201, { sessionId: `sess_${own}`, sessionToken: own, expiresAt: null, conversationId: null, contact: null, messages: this.sessions.get(own) });
+      return json(known ? 200 : 201, {
+        sessionId: `sess_${own}`,
+        sessionToken: own,
+        expiresAt: null,
+        conversationId: null,
+        contact: null,
+        messages: this.sessions.get(own),
+      });
     }
     const messages = this.sessions.get(token ?? "");
     if (!messages) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
@@ -148,9 +194,26 @@ export class Backend {
     messages.push({ id: this.id("msg"), role: "user", content: question, createdAt: now });
     if (question.includes("person")) return json(202, { status: "delivered" });
 
-    const text = question.includes("long") ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join("\n\n") : ANSWER;
-    const stored: Stored = { id: this.id("msg"), role: "assistant", content: text, status: "complete", sources: SOURCES, citations: [], createdAt: now };
-    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...cors });
+    const text = question.includes("long")
+      ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join(
+          "\n\n",
+        )
+      : ANSWER;
+    const stored: Stored = {
+      id: this.id("msg"),
+      role: "assistant",
+      content: text,
+      status: "complete",
+      sources: SOURCES,
+      citations: [],
+      createdAt: now,
+    };
+    response.writeHead(200, {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-cache",
+      "X-Accel-Buffering": "no",
+      ...cors,
+    });
     const send = (event: object): void => void response.write(`data: ${JSON.stringify(event)}\n\n`);
     send({ type: "start", chatId: "chat_1", messageId: stored.id, model: "builtin/extractive" });
     if (question.includes("tool")) {
@@ -172,13 +235,26 @@ export class Backend {
         return;
       }
       if (question.includes("break") && at === 4) {
-        send({ type: "finish", finishReason: "error", error: "The provider broke off.", code: "upstream:chat", messageId: stored.id });
+        send({
+          type: "finish",
+          finishReason: "error",
+          error: "The provider broke off.",
+          code: "upstream:chat",
+          messageId: stored.id,
+        });
         response.end();
         return;
       }
     }
     send({ type: "citations", citations: [] });
-    send({ type: "finish", finishReason: question.includes("cut") ? "length" : "stop", chatId: "chat_1", messageId: stored.id, usage: { inputTokens: 1, outputTokens: 1 }, answered: true });
+    send({
+      type: "finish",
+      finishReason: question.includes("cut") ? "length" : "stop",
+      chatId: "chat_1",
+      messageId: stored.id,
+      usage: { inputTokens: 1, outputTokens: 1 },
+      answered: true,
+    });
     messages.push(stored);
     response.end();
   }
@@ -193,7 +269,10 @@ export class Backend {
       "Cross-Origin-Resource-Policy": "cross-origin",
       "X-Content-Type-Options": "nosniff",
       "Cache-Control": file.startsWith("widget/") ? "public, max-age=31536000, immutable" : "public, max-age=300",
-      ...(file === "chat.html" && { "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'" }),
+      ...(file === "chat.html" && {
+        "Content-Security-Policy":
+          "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'",
+      }),
     });
     response.end(body);
   }

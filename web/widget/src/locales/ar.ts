@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "هذه الدردشة متوقفة حاليًا.",
   errorTooLong: "الرسالة طويلة جدًا. اختصرها ثم أرسلها من جديد.",
   errorLost: "انقطع الاتصال قبل اكتمال الإجابة.",
-  helpful: "مفيدة",
-  notHelpful: "غير مفيدة",
-  thanks: "شكرًا لك",
   disclaimer: "الإجابات من إعداد الذكاء الاصطناعي وقد تتضمن أخطاء.",
 };
 export default strings;

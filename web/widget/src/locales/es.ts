@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "Este chat está desactivado en este momento.",
   errorTooLong: "El mensaje es demasiado largo. Acórtalo y envíalo de nuevo.",
   errorLost: "La conexión se cortó antes de completar la respuesta.",
-  helpful: "Útil",
-  notHelpful: "No es útil",
-  thanks: "Gracias",
   disclaimer: "Las respuestas las escribe una IA y pueden contener errores.",
 };
 export default strings;

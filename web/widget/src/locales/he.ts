@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "הצ'אט הזה כבוי כרגע.",
   errorTooLong: "ההודעה ארוכה מדי. קצרו אותה ושלחו שוב.",
   errorLost: "החיבור נקטע לפני שהתשובה הושלמה.",
-  helpful: "מועיל",
-  notHelpful: "לא מועיל",
-  thanks: "תודה",
   disclaimer: "התשובות נכתבות בידי AI ועלולות להכיל טעויות.",
 };
 export default strings;

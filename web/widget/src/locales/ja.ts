@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "このチャットは現在停止しています。",
   errorTooLong: "メッセージが長すぎます。短くして送信し直してください。",
   errorLost: "回答が完了する前に接続が切れました。",
-  helpful: "役に立った",
-  notHelpful: "役に立たなかった",
-  thanks: "ありがとうございます",
   disclaimer: "回答は AI が作成しており、誤りを含むことがあります。",
 };
 export default strings;

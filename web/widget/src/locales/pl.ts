@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "Ten czat jest obecnie wyłączony.",
   errorTooLong: "Wiadomość jest za długa. Skróć ją i wyślij ponownie.",
   errorLost: "Połączenie zostało zerwane, zanim odpowiedź była gotowa.",
-  helpful: "Pomocne",
-  notHelpful: "Niepomocne",
-  thanks: "Dziękujemy",
   disclaimer: "Odpowiedzi pisze AI i mogą zawierać błędy.",
 };
 export default strings;

@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "Este chat está desativado no momento.",
   errorTooLong: "A mensagem é longa demais. Encurte-a e envie novamente.",
   errorLost: "A conexão caiu antes de a resposta terminar.",
-  helpful: "Útil",
-  notHelpful: "Não é útil",
-  thanks: "Obrigado",
   disclaimer: "As respostas são escritas por IA e podem conter erros.",
 };
 export default strings;

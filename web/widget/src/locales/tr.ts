@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "Bu sohbet şu anda kapalı.",
   errorTooLong: "Mesaj çok uzun. Kısaltıp yeniden gönderin.",
   errorLost: "Yanıt tamamlanmadan bağlantı koptu.",
-  helpful: "Yararlı",
-  notHelpful: "Yararlı değil",
-  thanks: "Teşekkürler",
   disclaimer: "Yanıtları yapay zekâ yazar ve hatalı olabilir.",
 };
 export default strings;

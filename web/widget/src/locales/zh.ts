@@ -46,9 +46,6 @@ const strings: Strings = {
   errorGone: "此聊天目前已关闭。",
   errorTooLong: "消息过长。请缩短后重新发送。",
   errorLost: "回答完成前连接已断开。",
-  helpful: "有帮助",
-  notHelpful: "没有帮助",
-  thanks: "谢谢",
   disclaimer: "回答由 AI 撰写，可能有误。",
 };
 export default strings;

@@ -32,7 +32,8 @@ export const mount: Mount = async (host: Host) => {
   };
   update(false, 0);
   // The page's shortcuts are not meant for what somebody types here.
-  for (const type of ["keydown", "keyup", "keypress"]) host.host.addEventListener(type, (event) => event.stopPropagation());
+  for (const type of ["keydown", "keyup", "keypress"])
+    host.host.addEventListener(type, (event) => event.stopPropagation());
   if (!options.container) stayInPage(host.host, ended.signal);
 
   const sheet = new CSSStyleSheet();

@@ -10,7 +10,8 @@ export function stickToEnd() {
   let news = $state(false);
   let node: HTMLElement | null = null;
   let last = 0;
-  const toEnd = (smooth = false): void => node?.scrollTo({ top: node.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+  const toEnd = (smooth = false): void =>
+    node?.scrollTo({ top: node.scrollHeight, behavior: smooth ? "smooth" : "instant" });
 
   return {
     get away() {

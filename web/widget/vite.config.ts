@@ -78,6 +78,8 @@ function withoutUnused(): Plugin {
     transform(code, id) {
       if (!id.includes("/svelte/src/internal/")) return null;
       if (id.endsWith("/custom-element.js")) return "export function create_custom_element() {}";
+      // An error keeps its name and loses the address of its page.
+      if (id.endsWith("/errors.js")) return code.replaceAll("https://svelte.dev/e/", "");
       if (id.endsWith("/dom/hydration.js")) return off(code, "hydrating");
       if (id.endsWith("/flags/index.js"))
         return ["async_mode_flag", "legacy_mode_flag", "tracing_mode_flag"].reduce(off, code);

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "إعادة المحاولة",
   copy: "نسخ",
   copied: "تم النسخ",
-  copyAnswer: "نسخ الإجابة",
   you: "أنت",
   ai: "ذكاء اصطناعي",
   person: "موظف",

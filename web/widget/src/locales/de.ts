@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Erneut versuchen",
   copy: "Kopieren",
   copied: "Kopiert",
-  copyAnswer: "Antwort kopieren",
   you: "Sie",
   ai: "KI",
   person: "Mensch",

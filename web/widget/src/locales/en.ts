@@ -15,7 +15,6 @@ const en = {
   retry: "Try again",
   copy: "Copy",
   copied: "Copied",
-  copyAnswer: "Copy answer",
   you: "You",
   ai: "AI",
   person: "Person",

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Reintentar",
   copy: "Copiar",
   copied: "Copiado",
-  copyAnswer: "Copiar respuesta",
   you: "Tú",
   ai: "IA",
   person: "Persona",

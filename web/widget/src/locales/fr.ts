@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Réessayer",
   copy: "Copier",
   copied: "Copié",
-  copyAnswer: "Copier la réponse",
   you: "Vous",
   ai: "IA",
   person: "Personne",

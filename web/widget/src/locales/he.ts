@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "לנסות שוב",
   copy: "העתקה",
   copied: "הועתק",
-  copyAnswer: "העתקת התשובה",
   you: "את/ה",
   ai: "AI",
   person: "נציג/ה",

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Riprova",
   copy: "Copia",
   copied: "Copiato",
-  copyAnswer: "Copia risposta",
   you: "Tu",
   ai: "IA",
   person: "Persona",

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "再試行",
   copy: "コピー",
   copied: "コピーしました",
-  copyAnswer: "回答をコピー",
   you: "あなた",
   ai: "AI",
   person: "担当者",

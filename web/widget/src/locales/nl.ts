@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Opnieuw proberen",
   copy: "Kopiëren",
   copied: "Gekopieerd",
-  copyAnswer: "Antwoord kopiëren",
   you: "Jij",
   ai: "AI",
   person: "Medewerker",

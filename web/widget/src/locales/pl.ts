@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Spróbuj ponownie",
   copy: "Kopiuj",
   copied: "Skopiowano",
-  copyAnswer: "Kopiuj odpowiedź",
   you: "Ty",
   ai: "AI",
   person: "Człowiek",

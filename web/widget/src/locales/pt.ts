@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Tentar de novo",
   copy: "Copiar",
   copied: "Copiado",
-  copyAnswer: "Copiar resposta",
   you: "Você",
   ai: "IA",
   person: "Pessoa",

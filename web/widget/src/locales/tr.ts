@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Yeniden dene",
   copy: "Kopyala",
   copied: "Kopyalandı",
-  copyAnswer: "Yanıtı kopyala",
   you: "Siz",
   ai: "YZ",
   person: "Temsilci",

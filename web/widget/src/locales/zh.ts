@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "重试",
   copy: "复制",
   copied: "已复制",
-  copyAnswer: "复制回答",
   you: "您",
   ai: "AI",
   person: "人工",

@@ -29,11 +29,11 @@ export function stickToEnd() {
       node = element;
       let height = 0;
       const onscroll = (): void => {
-        const rest = element.scrollHeight - element.scrollTop - element.clientHeight;
-        // Only a movement upwards is the reader's: growth below moves nothing.
-        if (rest < NEAR) away = news = false;
-        else if (element.scrollTop < last - 1) away = true;
-        last = element.scrollTop;
+        const { scrollTop, scrollHeight, clientHeight } = element;
+        // Upwards goes only the reader, or what has become shorter; growth below moves nothing.
+        if (scrollTop < last - 1) away ||= scrollHeight >= height;
+        else if (scrollHeight - scrollTop - clientHeight < NEAR) away = news = false;
+        last = scrollTop;
       };
       const sizes = new ResizeObserver(() => {
         const grown = element.scrollHeight > height;

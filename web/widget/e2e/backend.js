@@ -2,28 +2,15 @@
  * A server that speaks the widget's part of the API, as far as a browser test needs it, and a second one, on another
  * port and so another origin, with pages that embed the widget. What an answer does follows from the question's words.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-
-interface Stored {
-  id: string;
-  role: "user" | "assistant";
-  content: string;
-  status?: string;
-  sources?: object[];
-  citations?: object[];
-  createdAt: string;
-}
-
-const TYPES: Record<string, string> = {
+const TYPES = {
   ".js": "text/javascript",
   ".html": "text/html",
   ".css": "text/css",
   ".json": "application/json",
 };
-
 export const ANSWER = `Yes: you can change your plan **at any time** [1]. It works like this:
 
 1. Open **Settings**, then *Billing*.
@@ -39,7 +26,6 @@ illumichat serve --listen 127.0.0.1:8080
 \`\`\`
 
 More in [the guide](https://docs.example.test/plans).`;
-
 const SOURCES = [
   {
     index: 1,
@@ -69,11 +55,10 @@ const SOURCES = [
     score: 0.2,
   },
 ];
-
 export const CONFIG = {
   assistantId: "ast_demo",
   name: "Acme Support",
-  avatarUrl: null as string | null,
+  avatarUrl: null,
   welcomeMessage: "Hi! Ask me anything about Acme. I answer from our **guide** and show where it says so.",
   suggestedQuestions: ["How do I change my plan?", "Where do I find my invoices?", "Can I use it offline?"],
   theme: {
@@ -82,45 +67,40 @@ export const CONFIG = {
     position: "right",
     launcher: "bubble",
     radius: 18,
-  } as Record<string, unknown>,
-  locale: null as string | null,
+  },
+  locale: null,
   strings: {},
   leadForm: { enabled: false },
   tickets: { enabled: false },
   handoff: { enabled: false, online: false },
   uploads: { enabled: false },
-  feedback: null as { enabled: boolean } | null,
+  feedback: null,
 };
-
-const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
-
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 export class Backend {
   config = structuredClone(CONFIG);
-  requests: { method: string; path: string; headers: IncomingMessage["headers"]; body: string }[] = [];
+  requests = [];
   /** Status of the configuration's answer; 200 unless a test says otherwise. */
   configStatus = 200;
-  sessions = new Map<string, Stored[]>();
-  #limited = new Set<string>();
+  sessions = new Map();
+  #limited = new Set();
   #next = 0;
-  #api!: Server;
-  #host!: Server;
+  #api;
+  #host;
   url = "";
   host = "";
   /** Pages of the host: path to headers and body. */
-  pages: Record<string, { headers?: Record<string, string>; html: string }> = {};
-
-  readonly dist: string;
-
-  constructor(dist: string) {
+  pages = {};
+  dist;
+  constructor(dist) {
     this.dist = dist;
   }
-
-  async start(): Promise<this> {
+  async start() {
     this.#api = createServer(
       (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
     );
     this.#host = createServer((request, response) => {
-      const page = this.pages[new URL(request.url!, "http://x").pathname];
+      const page = this.pages[new URL(request.url, "http://x").pathname];
       response.writeHead(page ? 200 : 404, { "Content-Type": "text/html; charset=utf-8", ...page?.headers });
       response.end(page?.html ?? "");
     });
@@ -128,23 +108,20 @@ export class Backend {
     this.host = (await listen(this.#host, "127.0.0.1")).replace("127.0.0.1", "localhost");
     return this;
   }
-
-  stop(): void {
+  stop() {
     for (const server of [this.#api, this.#host]) {
       server.closeAllConnections();
       server.close();
     }
   }
-
-  id(prefix: string): string {
+  id(prefix) {
     return `${prefix}_${String(++this.#next).padStart(20, "0")}`;
   }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url!, this.url);
+  async #answer(request, response) {
+    const { pathname } = new URL(request.url, this.url);
     let body = "";
     for await (const chunk of request) body += chunk;
-    this.requests.push({ method: request.method!, path: pathname, headers: request.headers, body });
+    this.requests.push({ method: request.method, path: pathname, headers: request.headers, body });
     const cors = {
       "Access-Control-Allow-Origin": request.headers.origin ?? "*",
       "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -152,7 +129,7 @@ export class Backend {
       "Access-Control-Expose-Headers": "X-Chat-Id, X-Request-Id, Retry-After",
       Vary: "Origin",
     };
-    const json = (status: number, value: object, headers = {}): void => {
+    const json = (status, value, headers = {}) => {
       response.writeHead(status, { "Content-Type": "application/json", ...cors, ...headers });
       response.end(JSON.stringify(value));
     };
@@ -162,10 +139,9 @@ export class Backend {
     if (this.configStatus !== 200)
       return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
     if (call === "config") return json(200, { ...this.config, assistantId: id }, { "Cache-Control": "no-cache" });
-
     const token = /^Widget (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (call === "session") {
-      const known = (JSON.parse(body) as { sessionToken?: string }).sessionToken;
+      const known = JSON.parse(body).sessionToken;
       if (known && !this.sessions.has(known))
         return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
       const own = known ?? this.id("tok");
@@ -183,8 +159,7 @@ export class Backend {
     if (!messages) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
     if (call === "feedback") return json(201, { status: "ok" });
     if (call !== "chat") return json(404, { error: "Not here.", code: "not_found:widget" });
-
-    const question = (JSON.parse(body) as { message: string }).message;
+    const question = JSON.parse(body).message;
     if (question.includes("limit") && !this.#limited.has(question)) {
       this.#limited.add(question);
       return json(429, { error: "Too many messages.", code: "rate_limit:widget" }, { "Retry-After": "2" });
@@ -193,13 +168,12 @@ export class Backend {
     const now = new Date().toISOString();
     messages.push({ id: this.id("msg"), role: "user", content: question, createdAt: now });
     if (question.includes("person")) return json(202, { status: "delivered" });
-
     const text = question.includes("long")
       ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join(
           "\n\n",
         )
       : ANSWER;
-    const stored: Stored = {
+    const stored = {
       id: this.id("msg"),
       role: "assistant",
       content: text,
@@ -214,7 +188,7 @@ export class Backend {
       "X-Accel-Buffering": "no",
       ...cors,
     });
-    const send = (event: object): void => void response.write(`data: ${JSON.stringify(event)}\n\n`);
+    const send = (event) => void response.write(`data: ${JSON.stringify(event)}\n\n`);
     send({ type: "start", chatId: "chat_1", messageId: stored.id, model: "builtin/extractive" });
     if (question.includes("tool")) {
       send({ type: "tool-call", toolCallId: "1", toolName: "search", args: {} });
@@ -224,13 +198,14 @@ export class Backend {
     if (question.includes("slow")) await pause(1200);
     send({ type: "sources", sources: SOURCES.slice(0, 2) });
     send({ type: "sources", sources: SOURCES.slice(2) });
-    const pieces = text.match(/[^]{1,12}/gu)!;
+    const pieces = text.match(/[^]{1,12}/gu);
     for (const [at, piece] of pieces.entries()) {
       send({ type: "text-delta", textDelta: piece });
       if (question.includes("slow")) await pause(60);
       if (question.includes("drop") && at === 4) {
         // The server goes on by itself, and stores what it would have sent.
         messages.push(stored);
+        await pause(200);
         response.destroy();
         return;
       }
@@ -258,8 +233,7 @@ export class Backend {
     messages.push(stored);
     response.end();
   }
-
-  async #file(pathname: string, response: ServerResponse): Promise<void> {
+  async #file(pathname, response) {
     const file = pathname.startsWith("/chat/") ? "chat.html" : pathname.slice(1);
     const body = await readFile(join(this.dist, file)).catch(() => null);
     if (!body || file.includes("..")) return void response.writeHead(404).end();
@@ -277,8 +251,7 @@ export class Backend {
     response.end(body);
   }
 }
-
-async function listen(server: Server, address: string): Promise<string> {
-  await new Promise<void>((done) => server.listen(0, address, done));
-  return `http://${address}:${(server.address() as AddressInfo).port}`;
+async function listen(server, address) {
+  await new Promise((done) => server.listen(0, address, done));
+  return `http://${address}:${server.address().port}`;
 }

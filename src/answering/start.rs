@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::{
     api::{ChatMessage, ChatRole},
     events::Event,
-    log::{Answers, Log},
+    log::{Answers, Listener, Log},
     run,
 };
 use crate::{
@@ -52,6 +52,14 @@ pub struct Answering {
     pub conversation_id: String,
     pub message_id: String,
     pub model: String,
+    /// Counts as somebody who listens, until those who do have come.
+    _listening: Listener,
+}
+
+impl Answering {
+    fn new(log: Arc<Log>, conversation_id: String, message_id: String, model: String) -> Self {
+        Answering { _listening: log.listen(0), log, conversation_id, message_id, model }
+    }
 }
 
 /// How long a key makes a retried request answer the same message.
@@ -110,7 +118,8 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         log: Arc::clone(&log),
         began,
     };
-    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
+    let answering = Answering::new(Arc::clone(&log), conversation_id, message_id, model);
+    tokio::spawn(log.stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
@@ -118,7 +127,7 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         answers.close_later(message_id);
         drop(turn);
     });
-    Ok(Answering { log, conversation_id, message_id, model })
+    Ok(answering)
 }
 
 /// The answer to an earlier request with the same key.
@@ -130,7 +139,7 @@ fn repeated(app: &App, answers: &Answers, asker: &Asker, question: &Question) ->
         return Err(Error::conflict("This `Idempotency-Key` was used with another body. Take a new key for a new request.").context("chat"));
     }
     if let Some(log) = answers.find(&known.message_id) {
-        return Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }));
+        return Ok(Some(Answering::new(log, known.conversation_id, known.message_id, String::new())));
     }
     // The answer is no longer in memory: it is told again from what was stored.
     let message = app.db.read(|connection| store::find_message(connection, &asker.workspace_id, &known.conversation_id, &known.message_id))?;
@@ -138,7 +147,7 @@ fn repeated(app: &App, answers: &Answers, asker: &Asker, question: &Question) ->
     let log = answers.open(&known.message_id, &known.conversation_id);
     log.extend(super::api::retell(&known.conversation_id, &message));
     answers.close_later(known.message_id.clone());
-    Ok(Some(Answering { log, conversation_id: known.conversation_id, message_id: known.message_id, model: String::new() }))
+    Ok(Some(Answering::new(log, known.conversation_id, known.message_id, String::new())))
 }
 
 /// The asker's conversation whose messages are those before the last one: how a client that sends the whole history each

@@ -3,4 +3,4 @@
 pub mod app;
 pub mod llm_server;
 
-pub use app::{TestApp, spawn_app};
+pub use app::{Client, Reply, TestApp, spawn_app};

@@ -226,6 +226,9 @@ impl TokensApi {
     #[oai(path = "/", method = "post", operation_id = "create_token")]
     async fn create_token(&self, app: Data<&App>, who: Member, body: Body<CreateToken>) -> Result<Created<NewToken>> {
         people_only(&who)?;
+        if !who.is_admin() && !app.db.read(|connection| store::members_may_create_tokens(connection, &who.workspace_id))? {
+            return Err(Error::forbidden("In this workspace only owners and admins make API tokens."));
+        }
         if body.0.expires_at.is_some_and(|time| time <= app.now()) {
             return Err(Error::invalid("expiresAt", "must lie in the future"));
         }

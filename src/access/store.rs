@@ -290,3 +290,10 @@ pub fn delete_token(tx: &Tx<'_>, workspace_id: &str, id: &str, user_id: Option<&
         .execute((workspace_id, id, user_id))?
         > 0)
 }
+
+/// What the workspace's settings say; yes where they say nothing.
+pub fn members_may_create_tokens(connection: &Connection, workspace_id: &str) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select coalesce(settings ->> '$.membersMayCreateTokens', 1) from workspaces where id = ?1")?
+        .query_row([workspace_id], |row| row.get(0))?)
+}

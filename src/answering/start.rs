@@ -51,11 +51,17 @@ pub struct Question {
 /// An answer that is being written, or has been.
 pub struct Answering {
     pub log: Arc<Log>,
-    /// Counts as a listener until there is another one, so that an answer is not taken for deserted before it is heard.
-    _listener: Listener,
     pub conversation_id: String,
     pub message_id: String,
     pub model: String,
+    /// Counts as somebody who listens, until those who do have come.
+    _listening: Listener,
+}
+
+impl Answering {
+    fn new(log: Arc<Log>, conversation_id: String, message_id: String, model: String) -> Self {
+        Answering { _listening: log.listen(0), log, conversation_id, message_id, model }
+    }
 }
 
 /// How long a key makes a retried request answer the same message.
@@ -131,8 +137,8 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         began,
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
-    let listener = log.listen(0);
-    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
+    let answering = Answering::new(Arc::clone(&log), conversation_id, message_id, model);
+    tokio::spawn(log.stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
@@ -140,7 +146,7 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         answers.close_later(message_id);
         drop(turn);
     });
-    Ok(Answering { log, _listener: listener, conversation_id, message_id, model })
+    Ok(answering)
 }
 
 enum Saved {
@@ -172,7 +178,7 @@ fn recall(app: &App, answers: &Answers, asker: &Asker, question: &Question, know
         })?,
     };
     // The model is told by `start`.
-    Ok(Answering { _listener: log.listen(0), log, conversation_id, message_id, model: String::new() })
+    Ok(Answering::new(log, conversation_id, message_id, String::new()))
 }
 
 /// The asker's conversation whose messages are those before the last one: how a client that sends the whole history each

@@ -46,7 +46,14 @@ impl Lock {
 
 /// Makes the folder where there is none, and sees that it can be written to.
 pub(super) fn prepare(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).map_err(|error| not_writable(folder, error))?;
+    if !folder.exists() {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        // What customers wrote is for this user's eyes alone.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|error| not_writable(folder, error))?;
+    }
     let probe = folder.join(".writable");
     File::create(&probe).map_err(|error| not_writable(folder, error))?;
     let _ = fs::remove_file(probe);

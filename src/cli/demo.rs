@@ -15,6 +15,7 @@ use crate::{
     ids::Ids,
     knowledge::store as documents,
     server::{Server, bind},
+    web,
 };
 
 #[derive(Debug, Args)]
@@ -51,7 +52,7 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     let url = app.config.public_url();
     let sign_in_url = format!("{url}/signin?link={link}");
     // Another name is another origin to a browser.
-    let widget_page_url = format!("http://localhost:{}/demo", app.config.listen.port());
+    let widget_page_url = format!("http://localhost:{}{}", app.config.listen.port(), web::demo_path(&demo.assistant_id));
     if common.json {
         let ready = json!({
             "url": url, "signInUrl": sign_in_url, "token": token.secret(), "workspaceId": demo.workspace_id, "assistantId": demo.assistant_id,

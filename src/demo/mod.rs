@@ -1,7 +1,7 @@
 //! What `illumichat demo` fills a new data folder with: a workspace, an owner, the product's own user guide, and a public
 //! assistant that answers from it.
 
-use rust_embed::RustEmbed;
+use std::collections::HashMap;
 
 use crate::{
     access::{self, Role},
@@ -9,15 +9,11 @@ use crate::{
     assistants::{self, Visibility},
     clock::Timestamp,
     error::{Code, Error, Result},
+    guide,
     knowledge::{self, NewFile, model::Source, store as documents},
+    secrets::sha256_hex,
     workspaces::service,
 };
-
-/// The pages of the user guide, as Markdown with front matter.
-#[derive(RustEmbed)]
-#[folder = "web/guide"]
-#[include = "*.md"]
-struct Guide;
 
 /// The demo's ids.
 #[derive(Debug, Clone)]
@@ -52,7 +48,12 @@ pub async fn fill(app: &App) -> Result<Demo> {
             id
         }
     };
+    let old = known_pages(app, &workspace_id, &project_id)?;
     for (filename, bytes) in pages(app) {
+        // A page of another version, or with the address of another port, makes room for this one.
+        if let Some((project, id, _)) = old.get(&filename).filter(|(_, _, sha256)| *sha256 != sha256_hex(&bytes)) {
+            knowledge::service::delete_document(app, &workspace_id, *project, id).await?;
+        }
         let file = NewFile { source: Source::Upload, title: None, filename: Some(filename), bytes };
         match knowledge::add_document(app, &workspace_id, &project_id, file).await {
             Err(error) if error.code() != Code::Conflict => return Err(error),
@@ -63,6 +64,22 @@ pub async fn fill(app: &App) -> Result<Demo> {
     Ok(Demo { workspace_id, user_id, assistant_id, project_id })
 }
 
+/// The pages that the project holds already: their project's row, id and hash, by file name.
+fn known_pages(app: &App, workspace_id: &str, project_id: &str) -> Result<HashMap<String, (i64, String, String)>> {
+    app.db.read(|connection| {
+        let project = documents::find_project_row(connection, workspace_id, project_id, true)?.ok_or_else(|| Error::not_found("project"))?;
+        let mut pages = HashMap::new();
+        for (_, id) in documents::document_rows(connection, workspace_id, project)? {
+            if let Some(document) = documents::find_document(connection, workspace_id, project, &id)?
+                && let Some(filename) = document.filename
+            {
+                pages.insert(filename, (project, document.id, document.sha256));
+            }
+        }
+        Ok(pages)
+    })
+}
+
 fn find_owner(app: &App) -> Result<Option<(String, String)>> {
     app.db.read(|connection| {
         let Some(user) = access::store::find_user_by_email(connection, EMAIL)? else { return Ok(None) };
@@ -71,17 +88,14 @@ fn find_owner(app: &App) -> Result<Option<(String, String)>> {
     })
 }
 
-/// The guide's pages, each told the address that it is served under.
-fn pages(app: &App) -> Vec<(String, Vec<u8>)> {
+/// The guide's pages as files, each told the address that it is served under.
+fn pages(app: &App) -> impl Iterator<Item = (String, Vec<u8>)> {
     let base = app.config.public_url();
-    Guide::iter()
-        .filter_map(|name| {
-            let text = String::from_utf8(Guide::get(&name)?.data.into_owned()).ok()?;
-            let slug = name.trim_end_matches(".md");
-            let text = text.strip_prefix("---\n").map_or_else(|| text.clone(), |rest| format!("---\nurl: {base}/guide/{slug}\n{rest}"));
-            Some((name.into_owned(), text.into_bytes()))
-        })
-        .collect()
+    guide::pages().iter().map(move |page| {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        let text = format!("---\ntitle: {}\nurl: {base}/guide/{}\n---\n\n{}", quoted(&page.title), page.slug, page.markdown);
+        (format!("{}.md", page.slug), text.into_bytes())
+    })
 }
 
 async fn make_assistant(app: &App, workspace_id: &str, user_id: &str, project_id: &str) -> Result<String> {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::{
+    calibrate::enqueue_calibration,
     chunk::{Chunk, chunk},
     extract::{Extracted, extract},
     model::{Status, clean_title},
@@ -20,6 +21,9 @@ use crate::{
 
 /// The kind of the job; its payload is `{documentId}`.
 pub const INGEST_JOB: &str = "knowledge.ingest";
+
+/// The kind of the job that measures a project once its documents are read; its payload is `{project}`.
+pub const CALIBRATE_JOB: &str = "knowledge.calibrate";
 
 /// Chunks that are embedded and written together.
 const BATCH: usize = 32;
@@ -141,10 +145,11 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
             return Ok(());
         }
     }
-    let now = app.now();
+    let (now, ids, workspace_id) = (app.now(), app.ids.clone(), document.workspace_id.clone());
     app.db
         .write(move |tx| {
             store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)?;
+            enqueue_calibration(tx, &ids, &workspace_id, project, now)?;
             store::touch_project(tx, project, now)
         })
         .await

@@ -5,6 +5,7 @@
 //! made of the answer, is decided above.
 
 mod api;
+pub mod calibrate;
 pub mod chunk;
 mod connections;
 pub mod extract;
@@ -19,5 +20,6 @@ mod upload;
 
 pub use connections::ConnectionsApi;
 pub use api::{DocumentsApi, ProjectsApi, Search};
-pub use ingest::{INGEST_JOB, ingest};
+pub use calibrate::calibrate;
+pub use ingest::{CALIBRATE_JOB, INGEST_JOB, ingest};
 pub use service::{NewFile, Question, SearchOptions, UNCALIBRATED, add_document, new_project, remove_file, search};

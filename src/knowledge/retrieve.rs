@@ -32,11 +32,13 @@ pub struct Weights {
     pub page: f64,
     /// Of what the last turns together find, against 1 for the last one.
     pub history: f64,
+    /// Of the share of the question's words that was found, beside the cosine, in the confidence.
+    pub coverage: f64,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Weights { vector: 0.6, keyword: 0.4, header: 3.0, phrase: 0.3, page: 1.0, history: 0.5 }
+        Weights { vector: 0.6, keyword: 0.4, header: 3.0, phrase: 0.3, page: 1.0, history: 0.5, coverage: 1.0 }
     }
 }
 
@@ -183,7 +185,7 @@ fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, w
         }
     }
     let ideal = if mode == Mode::Vector { 0.0 } else { ideal_score(connection, &words)? };
-    found.confidence = best_cosine + if ideal > 0.0 { (best_words / ideal).min(1.0) } else { 0.0 };
+    found.confidence = best_cosine + if ideal > 0.0 { weights.coverage * (best_words / ideal).min(1.0) } else { 0.0 };
     Ok(found)
 }
 

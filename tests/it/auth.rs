@@ -133,3 +133,13 @@ async fn guests_make_no_tokens() {
     let guest = app.signed_in(&app.colleague(&owner, Role::Guest).await).await;
     guest.post(&owner.path("/tokens"), json!({"name": "x"})).await.expect_error(403, "forbidden:api");
 }
+
+#[tokio::test]
+async fn a_workspace_can_leave_tokens_to_its_admins() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let member = app.signed_in(&app.colleague(&owner, Role::Member).await).await;
+    member.post(&owner.path("/tokens"), json!({"name": "x"})).await.expect(201);
+    owner.patch(&owner.path(""), json!({"settings": {"membersMayCreateTokens": false}})).await.expect(200);
+    member.post(&owner.path("/tokens"), json!({"name": "y"})).await.expect_error(403, "forbidden:api");
+}

@@ -3,27 +3,30 @@
 use std::time::Duration;
 
 use illumichat::{access::Role, clock::Clock};
-use reqwest::{
-    Method,
-    multipart::{Form, Part},
-};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::projects::create_project;
-use crate::support::{Client, TestApp, spawn_app};
+use crate::support::{Client, Reply, TestApp, spawn_app};
 
 async fn documents(client: &Client) -> String {
     let id = create_project(client, "Docs").await;
     client.path(&format!("/projects/{id}/documents"))
 }
 
-fn file(name: &str, bytes: impl Into<Vec<u8>>) -> Part {
-    Part::bytes(bytes.into()).file_name(name.to_owned())
+fn file(name: &str, bytes: impl Into<Vec<u8>>) -> (String, Vec<u8>) {
+    (name.to_owned(), bytes.into())
 }
 
-async fn upload(client: &Client, path: &str, files: Vec<Part>) -> crate::support::Reply {
-    let form = files.into_iter().fold(Form::new(), |form, part| form.part("file", part));
-    client.send(client.request(Method::POST, path).multipart(form)).await
+async fn upload(client: &Client, path: &str, files: Vec<(String, Vec<u8>)>) -> Reply {
+    let mut body = Vec::new();
+    for (name, bytes) in files {
+        body.extend(format!("--part\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: text/plain\r\n\r\n").into_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--part--\r\n");
+    client.send(client.request(Method::POST, path).header("content-type", "multipart/form-data; boundary=part").body(body)).await
 }
 
 /// The document, once the queue is empty.

@@ -160,10 +160,10 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
         }
         modes.insert(name(mode), Figures::of(&outcomes));
     }
-    let holes = if options.holes { Some(holes(&indexed, &dataset, &all_turns, model, &weights)?) } else { None };
+    let holes = if options.holes { Some(holes(&indexed, &dataset, &all_turns, model, &weights).await?) } else { None };
     let settings = json!({
         "k": options.k, "history": options.history,
-        "weights": {"vector": weights.vector, "keyword": weights.keyword, "header": weights.header, "phrase": weights.phrase, "page": weights.page, "history": weights.history},
+        "weights": {"vector": weights.vector, "keyword": weights.keyword, "header": weights.header, "phrase": weights.phrase, "page": weights.page, "history": weights.history, "coverage": weights.coverage},
     });
     let report = Report { dataset: dataset.name, model: model_id, settings, questions: dataset.questions.len(), modes, holes, index: indexed.index };
     if common.json { print_json(&report)? } else { print_table(&report)? }
@@ -246,7 +246,7 @@ async fn embed(app: &App, question: &Question, history: bool, weights: &Weights)
 }
 
 /// Asks every question twice: with its documents there, and with them taken out.
-fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Duration)], model: i64, weights: &Weights) -> Result<Holes> {
+async fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Duration)], model: i64, weights: &Weights) -> Result<Holes> {
     let (mut answered, mut unanswered) = (Vec::new(), Vec::new());
     for (question, (turns, _)) in dataset.questions.iter().zip(all_turns) {
         let right: HashSet<i64> = indexed.ids.iter().filter(|(_, ids)| ids.iter().any(|id| question.relevant.contains_key(id))).map(|(row, _)| *row).collect();
@@ -255,7 +255,19 @@ fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Duration
             into.push(indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, Mode::Hybrid, weights))?.confidence);
         }
     }
-    let threshold = indexed.app.db.read(|connection| store::calibration(connection, indexed.project))?.unwrap_or(knowledge::UNCALIBRATED);
+    let samples = knowledge::calibrate::samples(&indexed.app, indexed.project).await?;
+    if std::env::var_os("DEBUG_HOLES").is_some() {
+        let show = |name: &str, mut values: Vec<f64>| {
+            values.sort_by(f64::total_cmp);
+            let at = |share: f64| metrics::quantile(&values, share);
+            eprintln!("{name}: 6% {:.3} 10% {:.3} 25% {:.3} 50% {:.3} 75% {:.3} 90% {:.3}", at(0.06), at(0.1), at(0.25), at(0.5), at(0.75), at(0.9));
+        };
+        show("answered", answered.clone());
+        show("unanswered", unanswered.clone());
+        show("sample with", samples.iter().map(|sample| sample.with_document).collect());
+        show("sample without", samples.iter().map(|sample| sample.without_document).collect());
+    }
+    let threshold = knowledge::calibrate::threshold(&samples).or(indexed.app.db.read(|connection| store::calibration(connection, indexed.project))?).unwrap_or(knowledge::UNCALIBRATED);
     Ok(Holes::of(&answered, &unanswered, threshold))
 }
 
@@ -282,7 +294,8 @@ fn parse_weights(text: Option<&str>) -> Result<Weights> {
             Some(("phrase", value)) => weights.phrase = value,
             Some(("header", value)) => weights.header = value,
             Some(("history", value)) => weights.history = value,
-            _ => return Err(Error::bad_request(format!("`{pair}` is not a weight; there are vector, page, phrase, header and history, each as `name=number`."))),
+            Some(("coverage", value)) => weights.coverage = value,
+            _ => return Err(Error::bad_request(format!("`{pair}` is not a weight; there are vector, page, phrase, header, history and coverage, each as `name=number`."))),
         }
     }
     Ok(weights)

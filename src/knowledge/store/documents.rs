@@ -122,10 +122,18 @@ pub fn document_rows(connection: &Connection, workspace_id: &str, project: i64) 
     Ok(statement.query_map((workspace_id, project), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether any document still waits or is being read.
+pub fn is_busy(connection: &Connection, workspace_id: &str, project: i64) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select exists (select 1 from documents where workspace_id = ?1 and project = ?2 and status in ('pending', 'processing'))")?
+        .query_row((workspace_id, project), |row| row.get(0))?)
+}
+
 /// What the ingestion of a document needs to know of it.
 #[derive(Debug, Clone)]
 pub struct IngestRow {
     pub row: i64,
+    pub workspace_id: String,
     pub project: i64,
     pub title: String,
     pub title_is_given: bool,
@@ -141,6 +149,7 @@ pub fn find_ingest(connection: &Connection, workspace_id: &str, id: &str) -> Res
         .query_row((workspace_id, id), |row| {
             Ok(IngestRow {
                 row: row.get(0)?,
+                workspace_id: workspace_id.to_owned(),
                 project: row.get(1)?,
                 title: row.get(2)?,
                 title_is_given: row.get(3)?,

@@ -4,4 +4,4 @@ pub mod app;
 pub mod llm_server;
 pub mod stream;
 
-pub use app::{Client, TestApp, spawn_app};
+pub use app::{Client, Reply, TestApp, spawn_app};

@@ -34,9 +34,9 @@ describe("changes", () => {
     expect(changes(saved, { ...toDraft(saved), welcomeMessage: "", model: "" })).toEqual({ welcomeMessage: null, model: null });
   });
 
-  test("keep the rest of the widget's settings beside the domains", () => {
+  test("name only the domains of the widget: the server keeps the rest", () => {
     expect(changes(assistant, { ...toDraft(assistant), domains: " a.example \n\nb.example" })).toEqual({
-      widget: { domains: ["a.example", "b.example"], locale: "de" },
+      widget: { domains: ["a.example", "b.example"] },
     });
   });
 

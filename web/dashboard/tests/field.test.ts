@@ -21,6 +21,17 @@ describe("a submission", () => {
     expect(submission.error).toBeNull();
   });
 
+  test("gives what was refused as a sentence, parts of a field included", async () => {
+    const submission = new Submission();
+    const details = { name: "must have at most 120 characters", "widget.domains[1]": "must be a host." };
+    await submission.run(() => Promise.reject(new ApiError(400, { error: "No.", code: "bad_request:api", details })));
+    expect(submission.why("name")).toBe("Must have at most 120 characters.");
+    expect(submission.why("widget.domains")).toBe("Must be a host.");
+    expect(submission.why("widget.domain")).toBeUndefined();
+    submission.clear("widget.domains");
+    expect(submission.details).toEqual({ name: details.name });
+  });
+
   test("runs once at a time", async () => {
     const submission = new Submission();
     const call = vi.fn(() => new Promise((resolve) => setTimeout(resolve, 5)));

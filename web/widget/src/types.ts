@@ -68,8 +68,6 @@ export interface WidgetConfig {
   locale?: string | null;
   strings?: Record<string, string> | null;
   handoff?: { enabled: boolean; online: boolean } | null;
-  /** Whether answers can be rated. */
-  feedback?: { enabled: boolean } | boolean | null;
 }
 
 export interface Identity {

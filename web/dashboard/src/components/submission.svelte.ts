@@ -25,12 +25,18 @@ export class Submission {
     }
   }
 
+  /** Why a field, or a part of it (`field[2]`, `field.part`), was refused: a sentence. */
+  why(field: string): string | undefined {
+    const [, why] = Object.entries(this.details).find(([name]) => belongs(name, field)) ?? [];
+    return why === undefined ? undefined : sentence(why);
+  }
+
   clear(field?: string): void {
     if (field === undefined) {
       this.error = null;
       this.details = {};
-    } else if (field in this.details) {
-      this.details = Object.fromEntries(Object.entries(this.details).filter(([name]) => name !== field));
+    } else if (this.why(field) !== undefined) {
+      this.details = Object.fromEntries(Object.entries(this.details).filter(([name]) => !belongs(name, field)));
     }
   }
 
@@ -43,6 +49,17 @@ export class Submission {
       this.error = t("problem.unexpected");
     }
   }
+}
+
+/** Whether a detail's name is a field's, or that of a part of it. */
+export function belongs(name: string, field: string): boolean {
+  return name === field || name.startsWith(`${field}[`) || name.startsWith(`${field}.`);
+}
+
+/** The server says what a field must be as the rest of a sentence that the field's name begins. */
+function sentence(why: string): string {
+  const text = why.charAt(0).toUpperCase() + why.slice(1);
+  return /[.!?…]$/.test(text) ? text : `${text}.`;
 }
 
 /** A failure as a sentence: the server's own, save for those where the page knows better. */

@@ -14,7 +14,8 @@ export const MAX_LENGTH = 32_000;
 
 type Emit = <E extends EventName>(event: E, detail: EventDetail[E]) => void;
 /** What tabs of the same site tell each other. */
-type Note = { kind: "message"; message: Message } | { kind: "session" } | { kind: "reset" } | { kind: "left"; id: string };
+type Note =
+  { kind: "message"; message: Message } | { kind: "session" } | { kind: "reset" } | { kind: "left"; id: string };
 
 export interface ChatOptions {
   api: string;
@@ -76,7 +77,9 @@ export class Chat {
     const { signal } = this.#gone;
     addEventListener("online", () => this.#isOnline(true), { signal });
     addEventListener("offline", () => this.#isOnline(false), { signal });
-    addEventListener("pagehide", () => this.#running && this.#tell({ kind: "left", id: this.#running.answer.id }), { signal });
+    addEventListener("pagehide", () => this.#running && this.#tell({ kind: "left", id: this.#running.answer.id }), {
+      signal,
+    });
     if ("BroadcastChannel" in window) {
       this.#tabs = new BroadcastChannel(`illumichat:${options.assistantId}`);
       this.#tabs.onmessage = ({ data }: MessageEvent<Note>) => this.#heard(data);
@@ -99,7 +102,9 @@ export class Chat {
       const known = this.store.session;
       const { messages, ...answer } = await this.#transport.session(known, this.#metadata(), this.#identity);
       this.#keep({ sessionId: answer.sessionId, sessionToken: answer.sessionToken ?? known?.sessionToken });
-      const own = this.messages.filter(({ status }) => status === "queued" || status === "sending" || status === "failed");
+      const own = this.messages.filter(
+        ({ status }) => status === "queued" || status === "sending" || status === "failed",
+      );
       this.messages = [...(messages ?? []).map(fromStored).filter((each) => each !== null), ...own];
       this.history = "ready";
       const open = this.messages.find(isOpen);
@@ -116,7 +121,7 @@ export class Chat {
   async send(text: string): Promise<void> {
     const content = text.trim();
     if (!content) return;
-    await this.#resuming;
+    if (this.#resuming) await this.#resuming;
     const own = this.#add(message({ role: "user", content, status: this.busy || !this.online ? "queued" : "sending" }));
     this.#own.push(own.id);
     this.#share(own, true);
@@ -128,7 +133,8 @@ export class Chat {
     const at = this.messages.findIndex((each) => each.id === id);
     const failed = this.messages[at];
     if (!failed || this.busy) return;
-    const question = failed.role === "user" ? failed : this.messages.slice(0, at).findLast(({ role }) => role === "user");
+    const question =
+      failed.role === "user" ? failed : this.messages.slice(0, at).findLast(({ role }) => role === "user");
     if (!question) return;
     if (failed !== question) this.messages.splice(at, 1);
     this.#own.push(question.id);
@@ -148,14 +154,6 @@ export class Chat {
     this.#share(answer, true);
   }
 
-  async rate(id: string, rating: "up" | "down"): Promise<void> {
-    const rated = this.messages.find((each) => each.id === id);
-    if (!rated || !this.#session) return;
-    const before = rated.rating;
-    rated.rating = rating;
-    await this.#transport.feedback(this.#session, id, rating).catch(() => (rated.rating = before));
-  }
-
   /** Opens a session early, so that the first message need not wait for it. */
   prepare(): void {
     if (!this.#session && !this.store.session) void this.#open().catch(() => {});
@@ -163,8 +161,7 @@ export class Chat {
 
   async identify(identity: Identity): Promise<void> {
     this.#identity = { ...identity };
-    if (this.store.session) await this.#loadHistory();
-    else this.#session = this.#making = null;
+    if (this.#session || this.store.session) await this.#loadHistory();
   }
 
   /** Begins anew: the conversation so far is forgotten on this device. */
@@ -254,12 +251,14 @@ export class Chat {
   async #read(answer: Message, body: ReadableStream<Uint8Array>, abort: AbortController): Promise<void> {
     let lastEventId: string | null = null;
     for await (const event of readChatStream(watched(body), (id) => (lastEventId = id))) {
-      if (event.type === "finish" && event.code === CONNECTION_LOST && answer.status !== "stopped") {
+      if (answer.status === "stopped") return;
+      if (event.type === "finish" && event.code === CONNECTION_LOST) {
         await this.#recover(answer, lastEventId, abort);
         return;
       }
       this.#take(answer, event);
-      if (event.type === "start" && event.sessionToken) this.#keep({ ...this.#session, sessionToken: event.sessionToken });
+      if (event.type === "start" && event.sessionToken)
+        this.#keep({ ...this.#session, sessionToken: event.sessionToken });
     }
   }
 
@@ -291,7 +290,11 @@ export class Chat {
       case "finish":
         if (event.messageId) answer.id = event.messageId;
         answer.answered = event.answered ?? null;
-        this.#end(answer, event.finishReason === "length" ? "cut" : event.finishReason === "error" ? "error" : "done", event.code);
+        this.#end(
+          answer,
+          event.finishReason === "length" ? "cut" : event.finishReason === "error" ? "error" : "done",
+          event.code,
+        );
         return;
     }
     this.#share(answer);
@@ -359,7 +362,11 @@ export class Chat {
   }
 
   #metadata(): Record<string, string> {
-    return { page: location.href.slice(0, 2000), referrer: document.referrer.slice(0, 2000), locale: this.#options.locale };
+    return {
+      page: location.href.slice(0, 2000),
+      referrer: document.referrer.slice(0, 2000),
+      locale: this.#options.locale,
+    };
   }
 
   #keep(session: Partial<Session>): void {
@@ -413,7 +420,12 @@ export class Chat {
     const known =
       this.messages.find(({ id }) => id === heard.id) ??
       // A question that came with the history bears the server's id, not the one its tab gave it.
-      this.messages.slice(-2).find(({ role, content, status }) => role === "user" && heard.role === "user" && status === "sent" && content === heard.content);
+      this.messages
+        .slice(-2)
+        .find(
+          ({ role, content, status }) =>
+            role === "user" && heard.role === "user" && status === "sent" && content === heard.content,
+        );
     const merged = known ? Object.assign(known, heard) : this.#add(heard);
     clearTimeout(this.#silence);
     if (isOpen(merged)) {

@@ -40,7 +40,6 @@ export interface Message {
   /** Whether a tool is at work, for the line that says so. */
   tool: boolean;
   answered: boolean | null;
-  rating: "up" | "down" | null;
   failure: Failure | null;
 }
 
@@ -54,7 +53,6 @@ export const message = (part: Partial<Message> & Pick<Message, "role">): Message
   citations: [],
   tool: false,
   answered: null,
-  rating: null,
   failure: null,
   ...part,
 });
@@ -70,7 +68,6 @@ export interface StoredMessage {
   sources?: Source[] | null;
   citations?: Citation[] | null;
   answered?: boolean | null;
-  feedback?: { rating?: string } | null;
 }
 
 /** Whether an answer is still being written. */
@@ -92,7 +89,6 @@ export function fromStored(stored: StoredMessage): Message | null {
             : "done";
   // An answer that came to nothing says nothing; the question above it can be asked again.
   if (role === "assistant" && status !== "streaming" && !stored.content) return null;
-  const rating = stored.feedback?.rating;
   return message({
     id: stored.id,
     role,
@@ -103,6 +99,5 @@ export function fromStored(stored: StoredMessage): Message | null {
     sources: stored.sources ?? [],
     citations: stored.citations ?? [],
     answered: stored.answered ?? null,
-    rating: rating === "up" || rating === "down" ? rating : null,
   });
 }

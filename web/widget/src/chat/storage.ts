@@ -10,43 +10,34 @@ export interface Storage {
   draft: string;
 }
 
-/** The two values of one assistant, in the page's own storage; in memory where a browser denies that. */
+/** The two values of one assistant, in the page's own storage. Where a browser denies that, they last as long as the page. */
 export function storage(assistantId: string): Storage {
-  const memory = new Map<string, string>();
-  const name = (key: string): string => `illumichat:${key}:${assistantId}`;
-  const read = (kind: "localStorage" | "sessionStorage", key: string): string | null => {
+  const access = (kind: "localStorage" | "sessionStorage", name: string, value?: string): string => {
+    const key = `illumichat:${name}:${assistantId}`;
     try {
-      return window[kind].getItem(name(key));
+      if (value) window[kind].setItem(key, value);
+      else if (value !== undefined) window[kind].removeItem(key);
+      return window[kind].getItem(key) ?? "";
     } catch {
-      return memory.get(key) ?? null;
-    }
-  };
-  const write = (kind: "localStorage" | "sessionStorage", key: string, value: string | null): void => {
-    try {
-      if (value) window[kind].setItem(name(key), value);
-      else window[kind].removeItem(name(key));
-    } catch {
-      if (value) memory.set(key, value);
-      else memory.delete(key);
+      return "";
     }
   };
   return {
     get session() {
       try {
-        const session = JSON.parse(read("localStorage", "session") ?? "null") as Session | null;
-        return session?.sessionToken ? session : null;
+        return JSON.parse(access("localStorage", "session")) as Session;
       } catch {
         return null;
       }
     },
     set session(session) {
-      write("localStorage", "session", session && JSON.stringify(session));
+      access("localStorage", "session", session ? JSON.stringify(session) : "");
     },
     get draft() {
-      return read("sessionStorage", "draft") ?? "";
+      return access("sessionStorage", "draft");
     },
     set draft(draft) {
-      write("sessionStorage", "draft", draft || null);
+      access("sessionStorage", "draft", draft);
     },
   };
 }

@@ -20,7 +20,11 @@ export class Transport {
   }
 
   /** Makes a session, or takes up the one that the token opens. */
-  async session(session: Session | null, metadata: Record<string, string>, identity: Identity | null): Promise<SessionAnswer> {
+  async session(
+    session: Session | null,
+    metadata: Record<string, string>,
+    identity: Identity | null,
+  ): Promise<SessionAnswer> {
     const body = { ...session, metadata, ...(identity && { identity }) };
     return (await this.#call("session", null, { method: "POST", body })).json() as Promise<SessionAnswer>;
   }
@@ -38,10 +42,6 @@ export class Transport {
 
   async stop(session: Session, messageId: string): Promise<void> {
     await this.#call(`messages/${encodeURIComponent(messageId)}/stop`, session, { method: "POST" });
-  }
-
-  async feedback(session: Session, messageId: string, rating: "up" | "down"): Promise<void> {
-    await this.#call("feedback", session, { method: "POST", body: { messageId, rating } });
   }
 
   async #call(

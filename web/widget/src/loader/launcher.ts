@@ -2,7 +2,7 @@
  * The widget's place in the page: one element without a box of its own, its shadow root, and the button that opens the
  * panel. Nothing here parses HTML or needs a style attribute in markup, so the strictest policy of a page allows it.
  */
-import { onColour, parseHex } from "../colour.ts";
+import { onColour, parseHex } from "./colour.ts";
 import type { Theme, WidgetOptions } from "../types.ts";
 import css from "./launcher.css?inline";
 

@@ -3,13 +3,24 @@
  * for the assistant's configuration, and brings in the panel when somebody is about to need it. What only matters once
  * the panel is there, the panel does.
  */
-import type { EventDetail, EventName, Identity, Listener, Mount, Panel, State, WidgetConfig, WidgetOptions } from "../types.ts";
+import type {
+  EventDetail,
+  EventName,
+  Identity,
+  Listener,
+  Mount,
+  Panel,
+  State,
+  WidgetConfig,
+  WidgetOptions,
+} from "../types.ts";
 import { launch, type Launcher } from "./launcher.ts";
 
 /** Why a widget could not start; `code` is the server's, or `offline:client` where none answered. */
 export type WidgetError = Error & { code: string };
 
-const problem = (code: string, message: string): WidgetError => Object.assign(new Error(`IllumiChat: ${message}`), { code });
+const problem = (code: string, message: string): WidgetError =>
+  Object.assign(new Error(`IllumiChat: ${message}`), { code });
 const ignore = (): void => {};
 
 export class Widget {
@@ -225,6 +236,7 @@ export class Widget {
     const before = this.#state;
     if (before === "destroyed") return;
     this.#state = "destroyed";
+    this.#starting = null;
     this.#panel?.then((panel) => panel.destroy(), ignore);
     this.#launcher?.host.remove();
     this.#launcher = null;

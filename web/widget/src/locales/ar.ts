@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "إعادة المحاولة",
   copy: "نسخ",
   copied: "تم النسخ",
-  copyAnswer: "نسخ الإجابة",
   you: "أنت",
   ai: "ذكاء اصطناعي",
   person: "موظف",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "هذه الدردشة متوقفة حاليًا.",
   errorTooLong: "الرسالة طويلة جدًا. اختصرها ثم أرسلها من جديد.",
   errorLost: "انقطع الاتصال قبل اكتمال الإجابة.",
-  helpful: "مفيدة",
-  notHelpful: "غير مفيدة",
-  thanks: "شكرًا لك",
   disclaimer: "الإجابات من إعداد الذكاء الاصطناعي وقد تتضمن أخطاء.",
 };
 export default strings;

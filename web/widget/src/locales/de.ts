@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Erneut versuchen",
   copy: "Kopieren",
   copied: "Kopiert",
-  copyAnswer: "Antwort kopieren",
   you: "Sie",
   ai: "KI",
   person: "Mensch",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Dieser Chat ist zurzeit ausgeschaltet.",
   errorTooLong: "Die Nachricht ist zu lang. Kürzen Sie sie und senden Sie sie erneut.",
   errorLost: "Die Verbindung brach ab, bevor die Antwort vollständig war.",
-  helpful: "Hilfreich",
-  notHelpful: "Nicht hilfreich",
-  thanks: "Danke",
   disclaimer: "Antworten stammen von einer KI und können falsch sein.",
 };
 export default strings;

@@ -15,7 +15,6 @@ const en = {
   retry: "Try again",
   copy: "Copy",
   copied: "Copied",
-  copyAnswer: "Copy answer",
   you: "You",
   ai: "AI",
   person: "Person",
@@ -45,9 +44,6 @@ const en = {
   errorGone: "This chat is switched off at the moment.",
   errorTooLong: "The message is too long. Shorten it, then send it again.",
   errorLost: "The connection broke before the answer was complete.",
-  helpful: "Helpful",
-  notHelpful: "Not helpful",
-  thanks: "Thank you",
   disclaimer: "Answers are written by AI and can be wrong.",
 };
 export type Strings = typeof en;

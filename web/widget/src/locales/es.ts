@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Reintentar",
   copy: "Copiar",
   copied: "Copiado",
-  copyAnswer: "Copiar respuesta",
   you: "Tú",
   ai: "IA",
   person: "Persona",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Este chat está desactivado en este momento.",
   errorTooLong: "El mensaje es demasiado largo. Acórtalo y envíalo de nuevo.",
   errorLost: "La conexión se cortó antes de completar la respuesta.",
-  helpful: "Útil",
-  notHelpful: "No es útil",
-  thanks: "Gracias",
   disclaimer: "Las respuestas las escribe una IA y pueden contener errores.",
 };
 export default strings;

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Réessayer",
   copy: "Copier",
   copied: "Copié",
-  copyAnswer: "Copier la réponse",
   you: "Vous",
   ai: "IA",
   person: "Personne",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Ce chat est désactivé pour le moment.",
   errorTooLong: "Le message est trop long. Raccourcissez-le, puis renvoyez-le.",
   errorLost: "La connexion a été coupée avant la fin de la réponse.",
-  helpful: "Utile",
-  notHelpful: "Pas utile",
-  thanks: "Merci",
   disclaimer: "Les réponses sont rédigées par une IA et peuvent être inexactes.",
 };
 export default strings;

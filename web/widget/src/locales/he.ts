@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "לנסות שוב",
   copy: "העתקה",
   copied: "הועתק",
-  copyAnswer: "העתקת התשובה",
   you: "את/ה",
   ai: "AI",
   person: "נציג/ה",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "הצ'אט הזה כבוי כרגע.",
   errorTooLong: "ההודעה ארוכה מדי. קצרו אותה ושלחו שוב.",
   errorLost: "החיבור נקטע לפני שהתשובה הושלמה.",
-  helpful: "מועיל",
-  notHelpful: "לא מועיל",
-  thanks: "תודה",
   disclaimer: "התשובות נכתבות בידי AI ועלולות להכיל טעויות.",
 };
 export default strings;

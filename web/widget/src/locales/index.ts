@@ -27,7 +27,10 @@ export interface Language {
 }
 
 /** The first of the wished-for tags that there is a language for, with the texts that the assistant replaces. */
-export async function language(wished: (string | null | undefined)[], own: Record<string, string> = {}): Promise<Language> {
+export async function language(
+  wished: (string | null | undefined)[],
+  own: Record<string, string> = {},
+): Promise<Language> {
   const tag = wished.flatMap(canonical).find((each) => LOCALES.includes(base(each))) ?? "en";
   // A language file that cannot be had must not keep anybody from asking.
   const strings = await (LOADERS[base(tag)]?.() ?? Promise.resolve({ default: en })).then(

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Riprova",
   copy: "Copia",
   copied: "Copiato",
-  copyAnswer: "Copia risposta",
   you: "Tu",
   ai: "IA",
   person: "Persona",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Questa chat al momento è disattivata.",
   errorTooLong: "Il messaggio è troppo lungo. Accorcialo e invialo di nuovo.",
   errorLost: "La connessione si è interrotta prima della fine della risposta.",
-  helpful: "Utile",
-  notHelpful: "Non utile",
-  thanks: "Grazie",
   disclaimer: "Le risposte sono scritte da un’IA e possono contenere errori.",
 };
 export default strings;

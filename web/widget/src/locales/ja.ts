@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "再試行",
   copy: "コピー",
   copied: "コピーしました",
-  copyAnswer: "回答をコピー",
   you: "あなた",
   ai: "AI",
   person: "担当者",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "このチャットは現在停止しています。",
   errorTooLong: "メッセージが長すぎます。短くして送信し直してください。",
   errorLost: "回答が完了する前に接続が切れました。",
-  helpful: "役に立った",
-  notHelpful: "役に立たなかった",
-  thanks: "ありがとうございます",
   disclaimer: "回答は AI が作成しており、誤りを含むことがあります。",
 };
 export default strings;

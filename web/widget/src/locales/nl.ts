@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Opnieuw proberen",
   copy: "Kopiëren",
   copied: "Gekopieerd",
-  copyAnswer: "Antwoord kopiëren",
   you: "Jij",
   ai: "AI",
   person: "Medewerker",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Deze chat staat op dit moment uit.",
   errorTooLong: "Het bericht is te lang. Maak het korter en verstuur het opnieuw.",
   errorLost: "De verbinding viel weg voordat het antwoord klaar was.",
-  helpful: "Nuttig",
-  notHelpful: "Niet nuttig",
-  thanks: "Bedankt",
   disclaimer: "Antwoorden worden door AI geschreven en kunnen onjuist zijn.",
 };
 export default strings;

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Spróbuj ponownie",
   copy: "Kopiuj",
   copied: "Skopiowano",
-  copyAnswer: "Kopiuj odpowiedź",
   you: "Ty",
   ai: "AI",
   person: "Człowiek",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Ten czat jest obecnie wyłączony.",
   errorTooLong: "Wiadomość jest za długa. Skróć ją i wyślij ponownie.",
   errorLost: "Połączenie zostało zerwane, zanim odpowiedź była gotowa.",
-  helpful: "Pomocne",
-  notHelpful: "Niepomocne",
-  thanks: "Dziękujemy",
   disclaimer: "Odpowiedzi pisze AI i mogą zawierać błędy.",
 };
 export default strings;

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Tentar de novo",
   copy: "Copiar",
   copied: "Copiado",
-  copyAnswer: "Copiar resposta",
   you: "Você",
   ai: "IA",
   person: "Pessoa",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Este chat está desativado no momento.",
   errorTooLong: "A mensagem é longa demais. Encurte-a e envie novamente.",
   errorLost: "A conexão caiu antes de a resposta terminar.",
-  helpful: "Útil",
-  notHelpful: "Não é útil",
-  thanks: "Obrigado",
   disclaimer: "As respostas são escritas por IA e podem conter erros.",
 };
 export default strings;

@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "Yeniden dene",
   copy: "Kopyala",
   copied: "Kopyalandı",
-  copyAnswer: "Yanıtı kopyala",
   you: "Siz",
   ai: "YZ",
   person: "Temsilci",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "Bu sohbet şu anda kapalı.",
   errorTooLong: "Mesaj çok uzun. Kısaltıp yeniden gönderin.",
   errorLost: "Yanıt tamamlanmadan bağlantı koptu.",
-  helpful: "Yararlı",
-  notHelpful: "Yararlı değil",
-  thanks: "Teşekkürler",
   disclaimer: "Yanıtları yapay zekâ yazar ve hatalı olabilir.",
 };
 export default strings;

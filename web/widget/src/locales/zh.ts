@@ -16,7 +16,6 @@ const strings: Strings = {
   retry: "重试",
   copy: "复制",
   copied: "已复制",
-  copyAnswer: "复制回答",
   you: "您",
   ai: "AI",
   person: "人工",
@@ -46,9 +45,6 @@ const strings: Strings = {
   errorGone: "此聊天目前已关闭。",
   errorTooLong: "消息过长。请缩短后重新发送。",
   errorLost: "回答完成前连接已断开。",
-  helpful: "有帮助",
-  notHelpful: "没有帮助",
-  thanks: "谢谢",
   disclaimer: "回答由 AI 撰写，可能有误。",
 };
 export default strings;

@@ -9,12 +9,13 @@ declare const __PANEL__: string;
 
 const sheet = new CSSStyleSheet();
 sheet.replaceSync(
-  "html,body,main{height:100%;margin:0}body{font:16px/1.5 system-ui,sans-serif}p{max-width:40em;margin:0;padding:24px}@media(prefers-color-scheme:dark){:root{color-scheme:dark}}",
+  "h1{position:absolute;clip-path:inset(50%)}html,body,main{height:100%;margin:0}body{font:16px/1.5 system-ui,sans-serif}p{max-width:40em;margin:0;padding:24px}@media(prefers-color-scheme:dark){:root{color-scheme:dark}}",
 );
 document.adoptedStyleSheets = [sheet];
 
 const query = new URLSearchParams(location.search);
 const assistantId = decodeURIComponent(location.pathname.split("/").filter(Boolean).at(-1) ?? "");
+document.documentElement.lang = query.get("locale") ?? navigator.language;
 const main = document.body.appendChild(document.createElement("main"));
 
 Widget.origin = { base: location.origin, panel: __PANEL__ };
@@ -26,6 +27,9 @@ const widget = new Widget({
 });
 widget.on("ready", ({ name }) => {
   document.title = name;
+  const heading = document.createElement("h1");
+  heading.textContent = name;
+  main.prepend(heading);
 });
 widget.initialize().catch((error: Error) => {
   const text = document.createElement("p");

@@ -32,7 +32,8 @@ export const mount: Mount = async (host: Host) => {
   };
   update(false, 0);
   // The page's shortcuts are not meant for what somebody types here.
-  for (const type of ["keydown", "keyup", "keypress"]) host.host.addEventListener(type, (event) => event.stopPropagation());
+  for (const type of ["keydown", "keyup", "keypress"])
+    host.host.addEventListener(type, (event) => event.stopPropagation());
   if (!options.container) stayInPage(host.host, ended.signal);
 
   const sheet = new CSSStyleSheet();
@@ -84,7 +85,7 @@ function launcher({ button }: Host, strings: Strings): (open: boolean, unread: n
   const path = button.querySelector("path")!;
   const closed = path.getAttribute("d")!;
   return (open, unread) => {
-    path.setAttribute("d", open ? "m6.500 9 5.500 5.500L17.500 9l1.200 1.200L12 17l-6.700-6.800Z" : closed);
+    path.setAttribute("d", open ? "m6.5 9 5.5 5.5L17.5 9l1.2 1.2L12 17l-6.7-6.8Z" : closed);
     const news = unread ? `, ${fill(strings.unread, { n: unread })}` : "";
     button.ariaExpanded = `${open}`;
     button.ariaLabel = open ? strings.closeChat : strings.openChat + news;

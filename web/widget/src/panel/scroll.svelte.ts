@@ -10,7 +10,8 @@ export function stickToEnd() {
   let news = $state(false);
   let node: HTMLElement | null = null;
   let last = 0;
-  const toEnd = (smooth = false): void => node?.scrollTo({ top: node.scrollHeight, behavior: smooth ? "smooth" : "instant" });
+  const toEnd = (smooth = false): void =>
+    node?.scrollTo({ top: node.scrollHeight, behavior: smooth ? "smooth" : "instant" });
 
   return {
     get away() {
@@ -28,11 +29,11 @@ export function stickToEnd() {
       node = element;
       let height = 0;
       const onscroll = (): void => {
-        const rest = element.scrollHeight - element.scrollTop - element.clientHeight;
-        // Only a movement upwards is the reader's: growth below moves nothing.
-        if (rest < NEAR) away = news = false;
-        else if (element.scrollTop < last - 1) away = true;
-        last = element.scrollTop;
+        const { scrollTop, scrollHeight, clientHeight } = element;
+        // Upwards goes only the reader, or what has become shorter; growth below moves nothing.
+        if (scrollTop < last - 1) away ||= scrollHeight >= height;
+        else if (scrollHeight - scrollTop - clientHeight < NEAR) away = news = false;
+        last = scrollTop;
       };
       const sizes = new ResizeObserver(() => {
         const grown = element.scrollHeight > height;

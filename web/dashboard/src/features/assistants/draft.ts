@@ -60,6 +60,6 @@ export function changes(assistant: Assistant, draft: Draft): AssistantInput {
   const questions = lines(draft.suggestedQuestions);
   if (questions.join("\n") !== saved.suggestedQuestions) changed.suggestedQuestions = questions;
   const domains = lines(draft.domains);
-  if (domains.join("\n") !== saved.domains) changed.widget = { ...assistant.widget, domains };
+  if (domains.join("\n") !== saved.domains) changed.widget = { domains };
   return changed;
 }

@@ -1,4 +1,4 @@
-/** Colours that can be read: the text on an accent, and an accent that can be text. Contrast as WCAG 2 defines it. */
+/** The colour of text that can be read on an accent. Contrast as WCAG 2 defines it. */
 
 export type Rgb = [number, number, number];
 

@@ -2,23 +2,15 @@
  * A server that speaks the widget's part of the API, as far as a browser test needs it, and a second one, on another
  * port and so another origin, with pages that embed the widget. What an answer does follows from the question's words.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-
-interface Stored {
-  id: string;
-  role: "user" | "assistant";
-  content: string;
-  status?: string;
-  sources?: object[];
-  citations?: object[];
-  createdAt: string;
-}
-
-const TYPES: Record<string, string> = { ".js": "text/javascript", ".html": "text/html", ".css": "text/css", ".json": "application/json" };
-
+const TYPES = {
+  ".js": "text/javascript",
+  ".html": "text/html",
+  ".css": "text/css",
+  ".json": "application/json",
+};
 export const ANSWER = `Yes: you can change your plan **at any time** [1]. It works like this:
 
 1. Open **Settings**, then *Billing*.
@@ -34,56 +26,81 @@ illumichat serve --listen 127.0.0.1:8080
 \`\`\`
 
 More in [the guide](https://docs.example.test/plans).`;
-
 const SOURCES = [
-  { index: 1, documentId: "doc_1", title: "Plans and billing", url: "https://docs.example.test/plans", page: null, snippet: "A plan can be changed at any time. The new price applies from the next day.", score: 0.9 },
-  { index: 2, documentId: "doc_2", title: "Settings, from the first to the last page of a long handbook", url: null, page: 12, snippet: "Choose **Save** to keep what you changed.", score: 0.7 },
-  { index: 3, documentId: "doc_3", title: "Unrelated", url: "https://docs.example.test/other", page: null, snippet: "Nothing of this.", score: 0.2 },
+  {
+    index: 1,
+    documentId: "doc_1",
+    title: "Plans and billing",
+    url: "https://docs.example.test/plans",
+    page: null,
+    snippet: "A plan can be changed at any time. The new price applies from the next day.",
+    score: 0.9,
+  },
+  {
+    index: 2,
+    documentId: "doc_2",
+    title: "Settings, from the first to the last page of a long handbook",
+    url: null,
+    page: 12,
+    snippet: "Choose **Save** to keep what you changed.",
+    score: 0.7,
+  },
+  {
+    index: 3,
+    documentId: "doc_3",
+    title: "Unrelated",
+    url: "https://docs.example.test/other",
+    page: null,
+    snippet: "Nothing of this.",
+    score: 0.2,
+  },
 ];
-
 export const CONFIG = {
   assistantId: "ast_demo",
   name: "Acme Support",
-  avatarUrl: null as string | null,
+  avatarUrl: null,
   welcomeMessage: "Hi! Ask me anything about Acme. I answer from our **guide** and show where it says so.",
   suggestedQuestions: ["How do I change my plan?", "Where do I find my invoices?", "Can I use it offline?"],
-  theme: { primaryColor: "#4f46e5", colorScheme: "system", position: "right", launcher: "bubble", radius: 18 } as Record<string, unknown>,
-  locale: null as string | null,
+  theme: {
+    primaryColor: "#4f46e5",
+    colorScheme: "system",
+    position: "right",
+    launcher: "bubble",
+    radius: 18,
+  },
+  locale: null,
   strings: {},
   leadForm: { enabled: false },
   tickets: { enabled: false },
   handoff: { enabled: false, online: false },
   uploads: { enabled: false },
-  feedback: null as { enabled: boolean } | null,
+  feedback: null,
 };
-
-const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
-
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 export class Backend {
   config = structuredClone(CONFIG);
-  requests: { method: string; path: string; headers: IncomingMessage["headers"]; body: string }[] = [];
+  requests = [];
   /** Status of the configuration's answer; 200 unless a test says otherwise. */
   configStatus = 200;
-  sessions = new Map<string, Stored[]>();
-  #limited = new Set<string>();
+  sessions = new Map();
+  #limited = new Set();
   #next = 0;
-  #api!: Server;
-  #host!: Server;
+  #api;
+  #host;
   url = "";
   host = "";
   /** Pages of the host: path to headers and body. */
-  pages: Record<string, { headers?: Record<string, string>; html: string }> = {};
-
-  readonly dist: string;
-
-  constructor(dist: string) {
+  pages = {};
+  dist;
+  constructor(dist) {
     this.dist = dist;
   }
-
-  async start(): Promise<this> {
-    this.#api = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
+  async start() {
+    this.#api = createServer(
+      (request, response) => void this.#answer(request, response).catch(() => response.destroy()),
+    );
     this.#host = createServer((request, response) => {
-      const page = this.pages[new URL(request.url!, "http://x").pathname];
+      const page = this.pages[new URL(request.url, "http://x").pathname];
       response.writeHead(page ? 200 : 404, { "Content-Type": "text/html; charset=utf-8", ...page?.headers });
       response.end(page?.html ?? "");
     });
@@ -91,23 +108,20 @@ export class Backend {
     this.host = (await listen(this.#host, "127.0.0.1")).replace("127.0.0.1", "localhost");
     return this;
   }
-
-  stop(): void {
+  stop() {
     for (const server of [this.#api, this.#host]) {
       server.closeAllConnections();
       server.close();
     }
   }
-
-  id(prefix: string): string {
+  id(prefix) {
     return `${prefix}_${String(++this.#next).padStart(20, "0")}`;
   }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url!, this.url);
+  async #answer(request, response) {
+    const { pathname } = new URL(request.url, this.url);
     let body = "";
     for await (const chunk of request) body += chunk;
-    this.requests.push({ method: request.method!, path: pathname, headers: request.headers, body });
+    this.requests.push({ method: request.method, path: pathname, headers: request.headers, body });
     const cors = {
       "Access-Control-Allow-Origin": request.headers.origin ?? "*",
       "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
@@ -115,30 +129,37 @@ export class Backend {
       "Access-Control-Expose-Headers": "X-Chat-Id, X-Request-Id, Retry-After",
       Vary: "Origin",
     };
-    const json = (status: number, value: object, headers = {}): void => {
+    const json = (status, value, headers = {}) => {
       response.writeHead(status, { "Content-Type": "application/json", ...cors, ...headers });
       response.end(JSON.stringify(value));
     };
     if (request.method === "OPTIONS") return void response.writeHead(204, cors).end();
     const [, id, call] = /^\/api\/widget\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
     if (!call) return this.#file(pathname, response);
-    if (this.configStatus !== 200) return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
+    if (this.configStatus !== 200)
+      return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
     if (call === "config") return json(200, { ...this.config, assistantId: id }, { "Cache-Control": "no-cache" });
-
     const token = /^Widget (.+)$/.exec(request.headers.authorization ?? "")?.[1];
     if (call === "session") {
-      const known = (JSON.parse(body) as { sessionToken?: string }).sessionToken;
-      if (known && !this.sessions.has(known)) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
+      const known = JSON.parse(body).sessionToken;
+      if (known && !this.sessions.has(known))
+        return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
       const own = known ?? this.id("tok");
       if (!known) this.sessions.set(own, []);
-      return json(known ? 200 : 201, { sessionId: `sess_${own}`, sessionToken: own, expiresAt: null, conversationId: null, contact: null, messages: this.sessions.get(own) });
+      return json(known ? 200 : 201, {
+        sessionId: `sess_${own}`,
+        sessionToken: own,
+        expiresAt: null,
+        conversationId: null,
+        contact: null,
+        messages: this.sessions.get(own),
+      });
     }
     const messages = this.sessions.get(token ?? "");
     if (!messages) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
     if (call === "feedback") return json(201, { status: "ok" });
     if (call !== "chat") return json(404, { error: "Not here.", code: "not_found:widget" });
-
-    const question = (JSON.parse(body) as { message: string }).message;
+    const question = JSON.parse(body).message;
     if (question.includes("limit") && !this.#limited.has(question)) {
       this.#limited.add(question);
       return json(429, { error: "Too many messages.", code: "rate_limit:widget" }, { "Retry-After": "2" });
@@ -147,11 +168,27 @@ export class Backend {
     const now = new Date().toISOString();
     messages.push({ id: this.id("msg"), role: "user", content: question, createdAt: now });
     if (question.includes("person")) return json(202, { status: "delivered" });
-
-    const text = question.includes("long") ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join("\n\n") : ANSWER;
-    const stored: Stored = { id: this.id("msg"), role: "assistant", content: text, status: "complete", sources: SOURCES, citations: [], createdAt: now };
-    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...cors });
-    const send = (event: object): void => void response.write(`data: ${JSON.stringify(event)}\n\n`);
+    const text = question.includes("long")
+      ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join(
+          "\n\n",
+        )
+      : ANSWER;
+    const stored = {
+      id: this.id("msg"),
+      role: "assistant",
+      content: text,
+      status: "complete",
+      sources: SOURCES,
+      citations: [],
+      createdAt: now,
+    };
+    response.writeHead(200, {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-cache",
+      "X-Accel-Buffering": "no",
+      ...cors,
+    });
+    const send = (event) => void response.write(`data: ${JSON.stringify(event)}\n\n`);
     send({ type: "start", chatId: "chat_1", messageId: stored.id, model: "builtin/extractive" });
     if (question.includes("tool")) {
       send({ type: "tool-call", toolCallId: "1", toolName: "search", args: {} });
@@ -161,29 +198,42 @@ export class Backend {
     if (question.includes("slow")) await pause(1200);
     send({ type: "sources", sources: SOURCES.slice(0, 2) });
     send({ type: "sources", sources: SOURCES.slice(2) });
-    const pieces = text.match(/[^]{1,12}/gu)!;
+    const pieces = text.match(/[^]{1,12}/gu);
     for (const [at, piece] of pieces.entries()) {
       send({ type: "text-delta", textDelta: piece });
       if (question.includes("slow")) await pause(60);
       if (question.includes("drop") && at === 4) {
         // The server goes on by itself, and stores what it would have sent.
         messages.push(stored);
+        await pause(200);
         response.destroy();
         return;
       }
       if (question.includes("break") && at === 4) {
-        send({ type: "finish", finishReason: "error", error: "The provider broke off.", code: "upstream:chat", messageId: stored.id });
+        send({
+          type: "finish",
+          finishReason: "error",
+          error: "The provider broke off.",
+          code: "upstream:chat",
+          messageId: stored.id,
+        });
         response.end();
         return;
       }
     }
     send({ type: "citations", citations: [] });
-    send({ type: "finish", finishReason: question.includes("cut") ? "length" : "stop", chatId: "chat_1", messageId: stored.id, usage: { inputTokens: 1, outputTokens: 1 }, answered: true });
+    send({
+      type: "finish",
+      finishReason: question.includes("cut") ? "length" : "stop",
+      chatId: "chat_1",
+      messageId: stored.id,
+      usage: { inputTokens: 1, outputTokens: 1 },
+      answered: true,
+    });
     messages.push(stored);
     response.end();
   }
-
-  async #file(pathname: string, response: ServerResponse): Promise<void> {
+  async #file(pathname, response) {
     const file = pathname.startsWith("/chat/") ? "chat.html" : pathname.slice(1);
     const body = await readFile(join(this.dist, file)).catch(() => null);
     if (!body || file.includes("..")) return void response.writeHead(404).end();
@@ -193,13 +243,15 @@ export class Backend {
       "Cross-Origin-Resource-Policy": "cross-origin",
       "X-Content-Type-Options": "nosniff",
       "Cache-Control": file.startsWith("widget/") ? "public, max-age=31536000, immutable" : "public, max-age=300",
-      ...(file === "chat.html" && { "Content-Security-Policy": "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'" }),
+      ...(file === "chat.html" && {
+        "Content-Security-Policy":
+          "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; require-trusted-types-for 'script'; trusted-types 'none'",
+      }),
     });
     response.end(body);
   }
 }
-
-async function listen(server: Server, address: string): Promise<string> {
-  await new Promise<void>((done) => server.listen(0, address, done));
-  return `http://${address}:${(server.address() as AddressInfo).port}`;
+async function listen(server, address) {
+  await new Promise((done) => server.listen(0, address, done));
+  return `http://${address}:${server.address().port}`;
 }

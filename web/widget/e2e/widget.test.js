@@ -1,0 +1,493 @@
+// What a visitor's browser does with the widget, on pages that do their best to be in its way.
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { violations } from "../../e2e/browser.js";
+
+const PHONE = { viewport: { width: 390, height: 700 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+export default async function ({ test, screenshots }) {
+  /** A page of the host, with the widget's script tag, and what went wrong there. */
+  async function visit(
+    { backend, open },
+    { options = {}, attributes = "", headers = {}, html = {}, body = "", path = "/", tags = 1 } = {},
+  ) {
+    const { lang = "en", dir = "ltr", head = "" } = html;
+    const tag = `<script src="${backend.url}/widget.js" data-assistant-id="ast_demo" ${attributes} async></script>`;
+    backend.pages[path] = {
+      headers,
+      html: `<!doctype html><html lang="${lang}" dir="${dir}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Acme</title>${head}</head><body><main><h1>Acme Coffee</h1><p>Fresh beans.</p>${body}</main>${tag.repeat(tags)}</body></html>`,
+    };
+    const context = await open(options);
+    const page = await context.newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on("console", (message) => {
+      if (
+        message.type() === "error" &&
+        !/favicon|ERR_INTERNET_DISCONNECTED/.test(message.text() + message.location().url)
+      )
+        problems.push(message.text());
+    });
+    page.on("request", (request) => {
+      const { origin } = new URL(request.url());
+      if (![backend.url, backend.host].includes(origin) && !request.url().startsWith("data:"))
+        problems.push(`foreign request: ${request.url()}`);
+    });
+    await page.goto(backend.host + path);
+    return {
+      page,
+      context,
+      problems,
+      launcher: page.locator("button.l"),
+      panel: page.locator(".panel"),
+      field: page.getByRole("textbox", { name: /./ }),
+    };
+  }
+  const opened = async ({ page, launcher, panel }) => {
+    await launcher.click();
+    await panel.waitFor();
+    await page.locator("textarea").waitFor();
+  };
+  const ask = async ({ page }, text) => {
+    await page.locator("textarea").fill(text);
+    await page.locator("textarea").press("Enter");
+  };
+  const answered = async ({ page }, count = 1) => {
+    await page
+      .locator(".assistant.done")
+      .nth(count - 1)
+      .waitFor();
+  };
+  const picture = async (page, name) => {
+    if (!screenshots) return;
+    await page.waitForTimeout(400);
+    await page.screenshot({ path: join(screenshots, `${name}.png`) });
+  };
+  const accessible = async (page, label) => {
+    // What is fading in has no colour yet that could be judged.
+    await page.waitForTimeout(350);
+    assert.deepEqual(await violations(page), [], label);
+  };
+
+  await test("a visitor asks and reads the answer with its sources", async (world) => {
+    const visitor = await visit(world);
+    const { page, problems } = visitor;
+    await opened(visitor);
+    assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.localName), "textarea");
+    await picture(page, "welcome");
+    await ask(visitor, "How do I change my plan?");
+    await page.locator(".user .bubble").waitFor();
+    await answered(visitor);
+    assert.equal(await page.locator(".assistant strong").first().textContent(), "at any time");
+    assert.deepEqual(await page.locator(".sources .number").allTextContents(), ["1", "2"]);
+    await page.getByRole("button", { name: "Source 1: Plans and billing" }).first().click();
+    const link = page.locator(".detail a");
+    assert.equal(await link.getAttribute("href"), "https://docs.example.test/plans");
+    assert.equal(await link.getAttribute("rel"), "noopener noreferrer nofollow");
+    await picture(page, "answer");
+    assert.equal(await page.evaluate(() => document.cookie), "");
+    assert.deepEqual(await page.evaluate(() => Object.keys(window).filter((key) => /illumi|svelte|__/i.test(key))), [
+      "IllumiChat",
+    ]);
+    assert.deepEqual(problems, []);
+  });
+
+  await test("a suggested question is asked with one press", async (world) => {
+    const visitor = await visit(world);
+    await opened(visitor);
+    await visitor.page.getByRole("button", { name: "Can I use it offline?" }).click();
+    await answered(visitor);
+    assert.equal(await visitor.page.locator(".questions").count(), 0);
+  });
+
+  await test("nothing is stored and nothing but the widget asked for before it is opened", async (world) => {
+    const { page, launcher } = await visit(world);
+    await launcher.waitFor();
+    await page.waitForTimeout(800);
+    assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
+    const paths = world.backend.requests.map(({ method, path }) => `${method} ${path.replace(/-[\w-]{8}\.js/, ".js")}`);
+    assert.deepEqual(paths, ["GET /widget.js", "GET /api/widget/ast_demo/config", "GET /widget/panel.js"]);
+  });
+
+  const csp = (world) =>
+    `default-src 'none'; script-src ${world.backend.url}; connect-src ${world.backend.url}; style-src 'none'; base-uri 'none'; form-action 'none'`;
+  for (const [name, more] of [
+    ["a strict policy", ""],
+    ["Trusted Types", "; require-trusted-types-for 'script'; trusted-types 'none'"],
+  ]) {
+    await test(`works under ${name}`, async (world) => {
+      const visitor = await visit(world, { headers: { "Content-Security-Policy": csp(world) + more } });
+      await opened(visitor);
+      await ask(visitor, "How?");
+      await answered(visitor);
+      const { width } = await visitor.panel.boundingBox();
+      assert.equal(width, 408);
+      assert.deepEqual(visitor.problems, []);
+    });
+  }
+
+  await test("a page's own style does not reach in", async (world) => {
+    const head = `<style>html{font-size:62.5%}*{font-family:cursive!important;letter-spacing:3px!important;line-height:3!important;color:lime!important}div{position:static!important;display:block!important;transform:rotate(3deg)!important}button{border-radius:0!important;background:red!important;width:300px!important}textarea{display:none!important}</style>`;
+    const visitor = await visit(world, { html: { head } });
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await picture(visitor.page, "hostile-style");
+    const seen = await visitor.page.evaluate(() => {
+      const root = document.querySelector("body > div").shadowRoot;
+      const of = (selector) => getComputedStyle(root.querySelector(selector));
+      return [
+        of(".l").width,
+        of(".panel").fontSize,
+        of(".bubble").letterSpacing,
+        of(".send").width,
+        of("textarea").fontSize,
+      ];
+    });
+    assert.deepEqual(seen, ["26px", "15px", "normal", "36px", "16px"]);
+    const { x, width } = await visitor.panel.boundingBox();
+    assert.equal(x + width, 1260);
+  });
+
+  await test("right to left, in Arabic", async (world) => {
+    world.backend.config.theme.position = null;
+    const visitor = await visit(world, { html: { lang: "ar", dir: "rtl" }, options: { bypassCSP: true } });
+    await opened(visitor);
+    await visitor.page.getByPlaceholder("اطرح سؤالاً…").waitFor();
+    const { x } = await visitor.panel.boundingBox();
+    assert.equal(x, 20);
+    await ask(visitor, "كيف أغيّر خطتي؟");
+    await answered(visitor);
+    await picture(visitor.page, "arabic");
+    await accessible(visitor.page, "arabic");
+  });
+
+  for (const [name, setting] of Object.entries({
+    light: {},
+    dark: { colorScheme: "dark" },
+    "a phone": PHONE,
+    "a dark phone": { ...PHONE, colorScheme: "dark" },
+    "forced colours": { forcedColors: "active" },
+    "reduced motion": { reducedMotion: "reduce" },
+  })) {
+    await test(`no accessibility violations: ${name}`, async (world) => {
+      const visitor = await visit(world, { options: { bypassCSP: true, ...setting } });
+      const { page } = visitor;
+      await visitor.launcher.waitFor();
+      await accessible(page, "closed");
+      await opened(visitor);
+      await accessible(page, "welcome");
+      await picture(page, `${name.replaceAll(" ", "-")}-welcome`);
+      await ask(visitor, "Please be slow");
+      await page.locator(".typing").waitFor();
+      await accessible(page, "waiting");
+      await page.locator(".assistant.streaming").waitFor();
+      await picture(page, `${name.replaceAll(" ", "-")}-streaming`);
+      await page.getByRole("button", { name: "Stop the answer" }).click();
+      await page.getByText("You stopped this answer.").waitFor();
+      await accessible(page, "stopped");
+      await ask(visitor, "How?");
+      await answered(visitor);
+      await page.locator(".cite").first().click();
+      await accessible(page, "answer");
+      await picture(page, `${name.replaceAll(" ", "-")}-answer`);
+      await ask(visitor, "Please refuse");
+      await page.getByRole("alert").waitFor();
+      await accessible(page, "failed");
+      await picture(page, `${name.replaceAll(" ", "-")}-failed`);
+    });
+  }
+
+  await test("colours that nobody should choose can still be read", async (world) => {
+    for (const colour of ["#ffff00", "#00ff00", "#808080", "#ff0000"]) {
+      world.backend.config.theme.primaryColor = colour;
+      for (const colorScheme of ["light", "dark"]) {
+        const visitor = await visit(world, { options: { bypassCSP: true, colorScheme } });
+        await opened(visitor);
+        await ask(visitor, "How?");
+        await answered(visitor);
+        await accessible(visitor.page, `${colour} ${colorScheme}`);
+        await visitor.context.close();
+      }
+    }
+  });
+
+  await test("with the keyboard alone", async (world) => {
+    const visitor = await visit(world);
+    const { page, launcher, panel } = visitor;
+    const focused = () =>
+      page.evaluate(
+        () => document.activeElement.shadowRoot?.activeElement?.className ?? document.activeElement.localName,
+      );
+    await launcher.waitFor();
+    await page.keyboard.press("Tab");
+    assert.equal(await focused(), "l");
+    assert.equal(await launcher.getAttribute("aria-expanded"), "false");
+    await page.keyboard.press("Enter");
+    await panel.waitFor();
+    assert.equal(await launcher.getAttribute("aria-expanded"), "true");
+    await page.keyboard.type("One line");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("two lines");
+    await page.keyboard.press("Enter");
+    await answered(visitor);
+    assert.equal(await page.locator(".bubble").textContent(), "One line\ntwo lines");
+    await page.keyboard.press("Escape");
+    await panel.waitFor({ state: "hidden" });
+    assert.equal(await focused(), "l");
+  });
+
+  await test("Enter takes an input method's proposal, and does not send", async (world) => {
+    const visitor = await visit(world);
+    await opened(visitor);
+    await visitor.page.locator("textarea").fill("にほん");
+    await visitor.page.locator("textarea").dispatchEvent("keydown", { key: "Enter", isComposing: true });
+    assert.equal(await visitor.page.locator(".bubble").count(), 0);
+  });
+
+  await test("the page's shortcuts do not hear what is typed", async (world) => {
+    const visitor = await visit(world);
+    await visitor.page.evaluate(() => {
+      window.heard = 0;
+      document.addEventListener("keydown", () => window.heard++);
+    });
+    await opened(visitor);
+    await visitor.page.keyboard.type("abc");
+    assert.equal(await visitor.page.evaluate(() => window.heard), 0);
+  });
+
+  await test("a screen reader is told sentences, not pieces", async (world) => {
+    const visitor = await visit(world);
+    const { page } = visitor;
+    await opened(visitor);
+    const log = page.getByRole("log");
+    assert.equal(await log.getAttribute("aria-live"), "off");
+    await ask(visitor, "Please be slow");
+    await answered(visitor);
+    const told = await page.locator(".panel > .hidden[aria-live=polite] p").allTextContents();
+    assert.equal(told[0], "Acme Support is writing…");
+    assert.ok(told.length > 2 && told.length < 14, String(told.length));
+    assert.match(told.join(" "), /Yes: you can change your plan at any time\. It works like this:/);
+    assert.ok(told.every((line) => line.length > 3));
+  });
+
+  await test("full screen on a phone, modal, and the page behind it still", async (world) => {
+    const visitor = await visit(world, { options: PHONE, body: `<div style="height:3000px"></div>` });
+    const { page, panel, launcher } = visitor;
+    await opened(visitor);
+    await page.waitForTimeout(300);
+    assert.deepEqual(await panel.boundingBox(), { x: 0, y: 0, width: 390, height: 700 });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).overflow), "hidden");
+    assert.equal(
+      await page.evaluate(() =>
+        document.querySelector("body > div").shadowRoot.querySelector("dialog").matches(":modal"),
+      ),
+      true,
+    );
+    assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.id), "title");
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.getByRole("button", { name: "Close chat" }).last().click();
+    await panel.waitFor({ state: "hidden" });
+    assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).overflow), "visible");
+    await launcher.waitFor();
+  });
+
+  await test("a second script tag changes nothing", async (world) => {
+    const visitor = await visit(world, { tags: 2 });
+    await visitor.launcher.waitFor();
+    await visitor.page.waitForTimeout(400);
+    assert.equal(await visitor.launcher.count(), 1);
+    assert.equal(world.backend.requests.filter(({ path }) => path.endsWith("/config")).length, 1);
+  });
+
+  await test("a page's own navigation takes it along, or away and back", async (world) => {
+    const visitor = await visit(world);
+    const { page, panel, launcher } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.evaluate(() => {
+      const body = document.createElement("body");
+      body.append("The next page");
+      document.documentElement.replaceChild(body, document.body);
+    });
+    await page.getByText("at any time").first().waitFor();
+    await page.evaluate(() => document.body.replaceChildren());
+    await page.getByText("at any time").first().waitFor();
+    await page.evaluate(() => window.IllumiChat.destroyInstance());
+    assert.equal(await page.locator("body > div").count(), 0);
+    assert.equal(await page.evaluate(() => window.IllumiChat.getInstance()), null);
+    await page.evaluate(async () => {
+      const widget = new window.IllumiChat.Widget({ assistantId: "ast_demo" });
+      await widget.initialize();
+    });
+    await launcher.click();
+    await panel.waitFor();
+    await page.getByText("at any time").first().waitFor();
+    assert.deepEqual(visitor.problems, []);
+  });
+
+  await test("a long answer lets the reader scroll up in peace", async (world) => {
+    const visitor = await visit(world);
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "Something long and slow");
+    await page.getByText("Paragraph 8 of").waitFor();
+    const rest = () =>
+      page.evaluate(() => {
+        const log = document.querySelector("body > div").shadowRoot.querySelector(".scroll");
+        return log.scrollHeight - log.scrollTop - log.clientHeight;
+      });
+    assert.ok((await rest()) < 60);
+    await page.mouse.move(1000, 400);
+    await page.mouse.wheel(0, -300);
+    const pill = page.getByRole("button", { name: "New messages" });
+    await pill.waitFor();
+    const before = await page.evaluate(
+      () => document.querySelector("body > div").shadowRoot.querySelector(".scroll").scrollTop,
+    );
+    await page.waitForTimeout(500);
+    assert.equal(
+      await page.evaluate(() => document.querySelector("body > div").shadowRoot.querySelector(".scroll").scrollTop),
+      before,
+    );
+    await picture(page, "new-messages");
+    await pill.click();
+    await page.waitForTimeout(700);
+    assert.ok((await rest()) < 60);
+  });
+
+  await test("a broken line brings the stored answer", async (world) => {
+    const visitor = await visit(world);
+    await opened(visitor);
+    await ask(visitor, "Please drop it");
+    await visitor.page.getByText("Reconnecting").waitFor();
+    await picture(visitor.page, "reconnecting");
+    await answered(visitor);
+    assert.equal(await visitor.page.locator(".assistant strong").first().textContent(), "at any time");
+  });
+
+  await test("too many messages: when to go on, and the text is kept", async (world) => {
+    const visitor = await visit(world);
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "Over the limit");
+    await page.getByRole("alert").filter({ hasText: "You can go on in 2 seconds." }).waitFor();
+    await picture(page, "rate-limit");
+    const again = page.getByRole("button", { name: "Try again" });
+    assert.ok(await again.isDisabled());
+    assert.equal(await page.locator(".bubble").textContent(), "Over the limit");
+    await again.click();
+    await answered(visitor);
+  });
+
+  await test("an answer that breaks keeps what there was, and can be asked for again", async (world) => {
+    const visitor = await visit(world);
+    await opened(visitor);
+    await ask(visitor, "Please break");
+    await visitor.page.getByRole("alert").waitFor();
+    assert.match(await visitor.page.locator(".assistant.error").textContent(), /Yes: you can/);
+    await visitor.page.getByRole("button", { name: "Try again" }).click();
+    await visitor.page.getByRole("alert").waitFor();
+  });
+
+  await test("a reload, and another tab, show the same conversation", async (world) => {
+    const visitor = await visit(world);
+    const { page, context } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.locator("textarea").fill("Half a ques");
+    await page.reload();
+    await page.getByText("at any time").first().waitFor();
+    assert.equal(await page.locator("textarea").inputValue(), "Half a ques");
+    assert.equal(await page.locator(".bubble").textContent(), "How?");
+    const other = await context.newPage();
+    await other.goto(page.url());
+    await other.locator("button.l").click();
+    await other.getByText("at any time").first().waitFor();
+    await ask(visitor, "Please be slow");
+    await other.locator(".assistant.streaming").waitFor();
+    await other.locator(".assistant.done").nth(1).waitFor();
+    assert.deepEqual(await other.locator(".bubble").allTextContents(), ["How?", "Please be slow"]);
+    await page.getByRole("button", { name: "New conversation" }).click();
+    await other.getByRole("button", { name: "Can I use it offline?" }).waitFor();
+    assert.equal(await page.evaluate(() => localStorage.length), 0);
+  });
+
+  await test("what is written offline goes out when the line is back", async (world) => {
+    const visitor = await visit(world);
+    const { page, context } = visitor;
+    await opened(visitor);
+    await page.waitForTimeout(300);
+    await context.setOffline(true);
+    await page.getByText("You are offline.").waitFor();
+    await ask(visitor, "How?");
+    await page.getByText("Waiting to be sent").waitFor();
+    await picture(page, "offline");
+    await context.setOffline(false);
+    await answered(visitor);
+    assert.equal(await page.getByText("You are offline.").count(), 0);
+  });
+
+  await test("what comes while it is closed is counted on the button", async (world) => {
+    const visitor = await visit(world);
+    const { page, launcher } = visitor;
+    await opened(visitor);
+    await ask(visitor, "Please be slow");
+    await page.locator(".assistant.streaming").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Open chat, 1 unread" }).waitFor();
+    assert.equal(await launcher.locator("i").textContent(), "1");
+    await launcher.click();
+    await answered(visitor);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Open chat", exact: true }).waitFor();
+  });
+
+  await test("fills a container, and a page of its own", async (world) => {
+    const visitor = await visit(world, {
+      attributes: `data-container="#chat"`,
+      body: `<div id="chat" style="height:500px"></div>`,
+      options: { bypassCSP: true },
+    });
+    await visitor.page.locator(".panel.inline textarea").waitFor();
+    assert.equal(await visitor.launcher.count(), 0);
+    assert.equal((await visitor.panel.boundingBox()).height, 500);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await accessible(visitor.page, "container");
+
+    const page = await visitor.context.newPage();
+    await page.goto(`${world.backend.url}/chat/ast_demo?theme=dark&locale=de`);
+    await page.getByPlaceholder("Stellen Sie eine Frage…").waitFor();
+    assert.equal(await page.title(), "Acme Support");
+    await ask({ page }, "Wie?");
+    await answered({ page });
+    await picture(page, "full-page");
+    await accessible(page, "full page");
+  });
+
+  await test("code can be copied, and a person's part is only delivered", async (world) => {
+    const visitor = await visit(world);
+    const { page, context } = visitor;
+    await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.locator(".md-code button").click();
+    await page.locator(".md-code button").getByText("Copied").waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "illumichat serve --listen 127.0.0.1:8080");
+    await ask(visitor, "A person, please");
+    await page.getByText("Delivered. Somebody will answer here.").waitFor();
+  });
+
+  await test("a widget that is switched off leaves nothing behind but a reason", async (world) => {
+    world.backend.configStatus = 404;
+    const visitor = await visit(world);
+    const warning = await visitor.page.waitForEvent("console", (message) => message.type() === "warning");
+    assert.equal(warning.text(), "IllumiChat: There is no such widget.");
+    assert.equal(await visitor.page.locator("body > div").count(), 0);
+    assert.equal(await visitor.page.evaluate(() => window.IllumiChat.getInstance().getState()), "error");
+  });
+}

@@ -1,8 +1,8 @@
 //! Finding what answers a question: keywords and vectors, fused.
 //!
 //! The recipe, each step with what it gained on real questions, is in `src/DECISIONS.md`: stop words out, title and headings
-//! weigh three times, neighbouring words as phrases at 0.3, whole pages beside chunks, each signal over its best, 0.6 vector
-//! and 0.4 keyword (a convex combination, after Bruch, Gai and Ingber, arXiv 2210.11934), and for a follow-up question
+//! weigh three times, neighbouring words as phrases at 0.3, half of the whole page's score, each signal over its best, 0.65
+//! vector and 0.35 keyword (a convex combination, after Bruch, Gai and Ingber, arXiv 2210.11934), and for a follow-up question
 //! half of what the last turns together find.
 
 use std::{
@@ -38,12 +38,12 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Weights { vector: 0.6, keyword: 0.4, header: 3.0, phrase: 0.3, page: 1.0, history: 0.5, coverage: 1.0 }
+        Weights { vector: 0.65, keyword: 0.35, header: 3.0, phrase: 0.3, page: 0.5, history: 0.5, coverage: 0.4 }
     }
 }
 
 /// How many chunks each signal proposes.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 400;
 
 /// A text to search for, with its vector where vectors are asked.
 #[derive(Debug, Clone)]

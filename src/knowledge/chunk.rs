@@ -112,7 +112,7 @@ impl Cutter<'_> {
 
     /// The title and the headings, from the most to the least important until the limit: title, last heading, the rest.
     fn header(&self, headings: &Arc<[String]>) -> String {
-        let mut path: Vec<&str> = headings.iter().map(String::as_str).filter(|heading| !heading.eq_ignore_ascii_case(self.title)).collect();
+        let mut path: Vec<&str> = headings.iter().map(String::as_str).filter(|heading| !is_same(heading, self.title)).collect();
         loop {
             let header = [self.title, &path.join(" > ")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n");
             if (self.count)(&header) <= HEADER_TOKENS {
@@ -247,7 +247,7 @@ impl Cutter<'_> {
         let end = self.characters.up_to(self.text, last.end);
         self.chunks.push(Chunk {
             ordinal: self.chunks.len(),
-            headings: headings.iter().filter(|heading| !heading.eq_ignore_ascii_case(self.title)).cloned().collect(),
+            headings: headings.iter().filter(|heading| !is_same(heading, self.title)).cloned().collect(),
             text: text.to_owned(),
             start,
             end,
@@ -270,6 +270,12 @@ impl Characters {
         self.byte = byte;
         self.character
     }
+}
+
+/// Whether a heading only repeats the title; marks may differ, as in `Size \(MB\)`.
+fn is_same(heading: &str, title: &str) -> bool {
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    letters(heading) == letters(title)
 }
 
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {

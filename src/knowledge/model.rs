@@ -30,7 +30,7 @@ pub struct Project {
 
 /// Who sees a project: the whole workspace, or its admins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "ProjectVisibility", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     Workspace,
@@ -74,7 +74,7 @@ pub struct Document {
 
 /// Where a document came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "DocumentSource", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     Upload,
@@ -84,7 +84,7 @@ pub enum Source {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "DocumentStatus", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Its bytes are safe; it waits to be read.
@@ -156,7 +156,7 @@ pub struct SearchResult {
 
 /// Which signals a search uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "SearchMode", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     #[default]

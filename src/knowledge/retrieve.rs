@@ -1,8 +1,8 @@
 //! Finding what answers a question: keywords and vectors, fused.
 //!
 //! The recipe, each step with what it gained on real questions, is in `src/DECISIONS.md`: stop words out, title and headings
-//! weigh three times, neighbouring words as phrases at 0.3, whole pages beside chunks, each signal over its best, 0.6 vector
-//! and 0.4 keyword (a convex combination, after Bruch, Gai and Ingber, arXiv 2210.11934), and for a follow-up question
+//! weigh three times, neighbouring words as phrases at 0.3, half of the whole page's score, each signal over its best, 0.63
+//! vector and 0.37 keyword (a convex combination, after Bruch, Gai and Ingber, arXiv 2210.11934), and for a follow-up question
 //! half of what the last turns together find.
 
 use std::{
@@ -38,12 +38,12 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Weights { vector: 0.6, keyword: 0.4, header: 3.0, phrase: 0.3, page: 1.0, history: 0.5, coverage: 1.0 }
+        Weights { vector: 0.63, keyword: 0.37, header: 3.0, phrase: 0.3, page: 0.5, history: 0.5, coverage: 0.4 }
     }
 }
 
 /// How many chunks each signal proposes.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 400;
 
 /// A text to search for, with its vector where vectors are asked.
 #[derive(Debug, Clone)]
@@ -164,9 +164,11 @@ fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, w
                     best_words = best_words.max(score);
                 }
             }
-        }
-        if let Some(expression) = words.any_word(scope.projects).filter(|_| weights.page > 0.0) {
-            found.pages = keyword_pages(connection, &expression, weights.header)?;
+            if weights.page > 0.0 {
+                for (document, score) in keyword_pages(connection, &expression, weights.header)? {
+                    *found.pages.entry(document).or_default() += weight * score;
+                }
+            }
         }
     }
     let mut best_cosine = 0f64;
@@ -249,8 +251,8 @@ fn keyword_chunks(connection: &Connection, expression: &str, header: f64) -> Res
     Ok(statement.query_map((expression, header, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Documents that match as a whole: BM25 by row.
-fn keyword_pages(connection: &Connection, expression: &str, header: f64) -> Result<HashMap<i64, f64>> {
+/// Documents that match as a whole: row and BM25.
+fn keyword_pages(connection: &Connection, expression: &str, header: f64) -> Result<Vec<(i64, f64)>> {
     let mut statement = connection
         .prepare_cached("select rowid, -bm25(pages_fts, 0.0, ?2, 1.0) as score from pages_fts where pages_fts match ?1 order by score desc limit ?3")?;
     let limit = i64::try_from(CANDIDATES).unwrap_or(i64::MAX);

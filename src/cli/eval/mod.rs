@@ -256,17 +256,6 @@ async fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Du
         }
     }
     let samples = knowledge::calibrate::samples(&indexed.app, indexed.project).await?;
-    if std::env::var_os("DEBUG_HOLES").is_some() {
-        let show = |name: &str, mut values: Vec<f64>| {
-            values.sort_by(f64::total_cmp);
-            let at = |share: f64| metrics::quantile(&values, share);
-            eprintln!("{name}: 6% {:.3} 10% {:.3} 25% {:.3} 50% {:.3} 75% {:.3} 90% {:.3}", at(0.06), at(0.1), at(0.25), at(0.5), at(0.75), at(0.9));
-        };
-        show("answered", answered.clone());
-        show("unanswered", unanswered.clone());
-        show("sample with", samples.iter().map(|sample| sample.with_document).collect());
-        show("sample without", samples.iter().map(|sample| sample.without_document).collect());
-    }
     let threshold = knowledge::calibrate::threshold(&samples).or(indexed.app.db.read(|connection| store::calibration(connection, indexed.project))?).unwrap_or(knowledge::UNCALIBRATED);
     Ok(Holes::of(&answered, &unanswered, threshold))
 }

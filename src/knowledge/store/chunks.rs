@@ -127,14 +127,14 @@ pub fn list_chunks(connection: &Connection, workspace_id: &str, document_id: &st
     Ok((data, total))
 }
 
-/// Chunks evenly spread over a project: the document's row and the text.
-pub fn sample_chunks(connection: &Connection, project: i64, count: i64) -> Result<Vec<(i64, String)>> {
+/// The texts of chunks evenly spread over a project.
+pub fn sample_chunks(connection: &Connection, project: i64, count: i64) -> Result<Vec<String>> {
     let mut statement = connection.prepare_cached(
-        "select document, body from (
-             select document, body, row_number() over (order by row) as place, count(*) over () as total from chunks where project = ?1)
+        "select body from (
+             select body, row_number() over (order by row) as place, count(*) over () as total from chunks where project = ?1)
          where place % max(total / ?2, 1) = 0 limit ?2",
     )?;
-    Ok(statement.query_map((project, count), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement.query_map((project, count), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A found chunk with its text and its document.

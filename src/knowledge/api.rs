@@ -146,10 +146,10 @@ impl ProjectsApi {
     }
 }
 
-#[OpenApi(prefix_path = "/api/workspaces/:ws/projects/:id/documents", tag = "Tag::Knowledge")]
+#[OpenApi(prefix_path = "/api/workspaces/:ws/projects", tag = "Tag::Knowledge")]
 impl DocumentsApi {
     /// A project's documents, the newest first
-    #[oai(path = "/", method = "get", operation_id = "list_documents")]
+    #[oai(path = "/:id/documents", method = "get", operation_id = "list_documents")]
     #[expect(clippy::too_many_arguments, reason = "each is a parameter of the address")]
     async fn list_documents(
         &self,
@@ -169,20 +169,20 @@ impl DocumentsApi {
     }
 
     /// Add documents: files as multipart, or a text as JSON
-    #[oai(path = "/", method = "post", operation_id = "create_documents")]
+    #[oai(path = "/:id/documents", method = "post", operation_id = "create_documents")]
     async fn create_documents(&self, app: Data<&App>, who: Editor, id: Path<String>, body: NewDocuments) -> Result<Created<Uploaded>> {
         project_row(&app, &who, &id)?;
         upload::add(&app, &who.workspace_id, &id, body).await.map(Created)
     }
 
     /// One document
-    #[oai(path = "/:document", method = "get", operation_id = "get_document")]
+    #[oai(path = "/:id/documents/:document", method = "get", operation_id = "get_document")]
     async fn get_document(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>) -> Result<Json<Document>> {
         find_document(&app, &who, &id, &document).map(Json)
     }
 
     /// The original file
-    #[oai(path = "/:document/content", method = "get", operation_id = "get_document_content")]
+    #[oai(path = "/:id/documents/:document/content", method = "get", operation_id = "get_document_content")]
     async fn get_document_content(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>) -> Result<Response<Binary<Vec<u8>>>> {
         let document = find_document(&app, &who, &id, &document)?;
         let files = service::file_store(&app);
@@ -192,7 +192,7 @@ impl DocumentsApi {
     }
 
     /// The chunks that a document was cut into
-    #[oai(path = "/:document/chunks", method = "get", operation_id = "list_document_chunks")]
+    #[oai(path = "/:id/documents/:document/chunks", method = "get", operation_id = "list_document_chunks")]
     async fn list_document_chunks(
         &self,
         app: Data<&App>,
@@ -209,7 +209,7 @@ impl DocumentsApi {
     }
 
     /// Change a document's title
-    #[oai(path = "/:document", method = "patch", operation_id = "update_document")]
+    #[oai(path = "/:id/documents/:document", method = "patch", operation_id = "update_document")]
     async fn update_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>, body: Body<UpdateDocument>) -> Result<Json<Document>> {
         let old = find_document(&app, &who, &id, &document)?;
         let Some(title) = body.0.title.map(|title| check_title(&title)).transpose()?.filter(|title| *title != old.title) else { return Ok(Json(old)) };
@@ -219,14 +219,14 @@ impl DocumentsApi {
     }
 
     /// Read a document anew from its original file
-    #[oai(path = "/:document/reprocess", method = "post", operation_id = "reprocess_document")]
+    #[oai(path = "/:id/documents/:document/reprocess", method = "post", operation_id = "reprocess_document")]
     async fn reprocess_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>) -> Result<Json<Document>> {
         let project = project_row(&app, &who, &id)?;
         service::reprocess_document(&app, &who.workspace_id, project, &document, None).await.map(Json)
     }
 
     /// Delete a document
-    #[oai(path = "/:document", method = "delete", operation_id = "delete_document")]
+    #[oai(path = "/:id/documents/:document", method = "delete", operation_id = "delete_document")]
     async fn delete_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>) -> Result<NoContent> {
         let project = project_row(&app, &who, &id)?;
         service::delete_document(&app, &who.workspace_id, project, &document).await?;

@@ -87,7 +87,7 @@ export class Widget {
       throw problem(body.code || "internal:client", body.error || `the server answered ${response.status}.`);
     }
     this.#config = body as WidgetConfig;
-    this.#launcher.paint(body.theme ?? {}, body.name);
+    this.#launcher.paint(body.theme ?? {});
     this.#state = "ready";
     this.#emit("ready", structuredClone(this.#config));
     let again = false;

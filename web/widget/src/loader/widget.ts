@@ -63,7 +63,10 @@ export class Widget {
     this.#check();
     const { container, open, assistantId, apiUrl } = this.#options;
     this.#state = "initializing";
-    if (!document.body) await new Promise((done) => addEventListener("DOMContentLoaded", done));
+    // A container may stand further down in the page than the script.
+    if (!document.body || (container && document.readyState === "loading")) {
+      await new Promise((done) => addEventListener("DOMContentLoaded", done));
+    }
     if (!this.#launcher) {
       const place = typeof container === "string" ? document.querySelector<HTMLElement>(container) : container;
       if (container && !place) throw problem("not_found:client", `no element matches ${container}.`);

@@ -78,6 +78,10 @@ function withoutUnused(): Plugin {
     transform(code, id) {
       if (!id.includes("/svelte/src/internal/")) return null;
       if (id.endsWith("/custom-element.js")) return "export function create_custom_element() {}";
+      // No component awaits in its markup.
+      if (id.endsWith("/reactivity/deriveds.js")) {
+        return code.replace(/export function async_derived\([^]*?\n}\n/, "export function async_derived() {}\n");
+      }
       // An error keeps its name and loses the address of its page.
       if (id.endsWith("/errors.js")) return code.replaceAll("https://svelte.dev/e/", "");
       if (id.endsWith("/dom/hydration.js")) return off(code, "hydrating");

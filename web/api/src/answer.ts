@@ -89,7 +89,7 @@ export function withCitations(
   for (const at of [...marks.keys()].sort((a, b) => a - b)) {
     const before = points.slice(from, at).join("");
     const after = points.slice(at, at + 40).join("");
-    const said = (before.match(/(?:\[\d+\])+$/)?.[0] ?? "") + (after.match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "");
+    const said = (before.match(/((?:\[\d+\])+)[\s.,:;!?…)"'”»*_]*$/)?.[1] ?? "") + (after.match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "");
     out += before;
     for (const index of [...(marks.get(at) ?? [])].sort((a, b) => a - b)) {
       if (!said.includes(`[${index}]`)) out += mark(index);

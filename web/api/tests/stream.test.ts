@@ -110,6 +110,7 @@ describe("withCitations", () => {
   test("adds none that is there", () => {
     expect(withCitations("Yes. [1]", [{ index: 1, start: 0, end: 4 }])).toBe("Yes. [1]");
     expect(withCitations("Yes.[1]", [{ index: 1, start: 0, end: 7 }])).toBe("Yes.[1]");
+    expect(withCitations("Yes [1]. **No [2].** So", [{ index: 1, start: 0, end: 8 }, { index: 2, start: 9, end: 20 }])).toBe("Yes [1]. **No [2].** So");
   });
 
   test("bears ranges outside the text", () => {

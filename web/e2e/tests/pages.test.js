@@ -62,6 +62,10 @@ export default async function ({ browser, test, screenshots, afterwards }) {
       await page.getByRole("main").locator('a[href^="/conversations/"]').first().click();
       await page.getByRole("article").waitFor();
     });
+    await look("receipt", null, async () => {
+      await page.getByRole("button", { name: "Why this answer?" }).first().click();
+      await page.getByRole("dialog").getByText("What was found").waitFor();
+    });
     await look("home", at("/"), () => page.getByRole("region", { name: "At a glance" }).waitFor());
     await look("settings", at("/settings"), () => page.getByLabel("Workspace name").waitFor());
     await look("tokens", at("/settings/tokens"), () => page.getByRole("button", { name: "New token" }).first().waitFor());

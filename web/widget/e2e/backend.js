@@ -162,7 +162,7 @@ export class Backend {
     const question = JSON.parse(body).message;
     if (question.includes("limit") && !this.#limited.has(question)) {
       this.#limited.add(question);
-      return json(429, { error: "Too many messages.", code: "rate_limit:widget" }, { "Retry-After": "2" });
+      return json(429, { error: "Too many messages.", code: "rate_limit:widget" }, { "Retry-After": "5" });
     }
     if (question.includes("refuse")) return json(500, { error: "Internal.", code: "internal:widget" });
     const now = new Date().toISOString();

@@ -51,7 +51,7 @@ export interface Theme {
   primaryColor?: string | null;
   colorScheme?: "light" | "dark" | "system" | "auto" | null;
   position?: string | null;
-  /** `bubble` (an icon), `label` (icon and word) or `none`. */
+  /** `bubble`, or a word to stand beside the icon. */
   launcher?: string | null;
   /** Corner radius in pixels. */
   radius?: number | null;

@@ -364,6 +364,7 @@ describe("the history", () => {
       null,
       null,
     ]);
+    expect(of({ role: "assistant", status: "failed" })).toMatchObject({ status: "error", failure: { retry: true } });
     expect(of({ role: "agent", author: { name: "Ana" } })).toMatchObject({ author: "Ana", status: "done" });
   });
 });

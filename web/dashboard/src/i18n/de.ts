@@ -249,6 +249,16 @@ export const de: Dictionary = {
   "problem.unexpected": "Auf dieser Seite ist etwas schiefgegangen. Laden Sie sie neu; bleibt es so, sagen Sie es dem Betreiber.",
   "problem.wait": { one: "Das war zu schnell: in {count} Sekunde wieder.", other: "Das war zu schnell: in {count} Sekunden wieder." },
 
+  "receipt.answered": "Aus den Dokumenten beantwortet",
+  "receipt.decision": "Entscheidung",
+  "receipt.model": "Beantwortet von",
+  "receipt.open": "Warum diese Antwort?",
+  "receipt.passages": "Was gefunden wurde",
+  "receipt.question": "Frage",
+  "receipt.time": "Dauer",
+  "receipt.title": "Warum diese Antwort",
+  "receipt.unanswered": "Von den Dokumenten nicht beantwortet",
+
   "role.admin": "Admin",
   "role.guest": "Gast",
   "role.member": "Mitglied",

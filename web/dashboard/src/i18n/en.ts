@@ -249,6 +249,16 @@ export const en = {
   "problem.unexpected": "Something went wrong on this page. Load it again; if it stays so, tell whoever runs this server.",
   "problem.wait": { one: "That was too fast: try again in {count} second.", other: "That was too fast: try again in {count} seconds." },
 
+  "receipt.answered": "Answered from the documents",
+  "receipt.decision": "Decision",
+  "receipt.model": "Answered by",
+  "receipt.open": "Why this answer?",
+  "receipt.passages": "What was found",
+  "receipt.question": "Question",
+  "receipt.time": "Time",
+  "receipt.title": "Why this answer",
+  "receipt.unanswered": "Not answered by the documents",
+
   "role.admin": "Admin",
   "role.guest": "Guest",
   "role.member": "Member",

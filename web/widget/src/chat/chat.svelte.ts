@@ -61,6 +61,7 @@ export class Chat {
   #session: Session | null = null;
   #making: Promise<Session> | null = null;
   #resuming: Promise<void> | null = null;
+  #prepared = false;
   #running: { answer: Message; abort: AbortController } | null = null;
   #tabs: BroadcastChannel | null = null;
   #told = 0;
@@ -156,7 +157,9 @@ export class Chat {
 
   /** Opens a session early, so that the first message need not wait for it. */
   prepare(): void {
-    if (!this.#session && !this.store.session) void this.#open().catch(() => {});
+    if (this.#prepared || this.#session || this.store.session) return;
+    this.#prepared = true;
+    this.#open().catch(() => {});
   }
 
   async identify(identity: Identity): Promise<void> {

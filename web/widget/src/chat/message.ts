@@ -74,19 +74,13 @@ export interface StoredMessage {
 export const isOpen = ({ role, status }: Message): boolean =>
   role === "assistant" && (status === "waiting" || status === "streaming" || status === "reconnecting");
 
+/** The server's words for how an answer fared, where it is not simply whole. */
+const STATUSES: Record<string, Status> = { streaming: "streaming", stopped: "stopped", failed: "error" };
+
 export function fromStored(stored: StoredMessage): Message | null {
   const { role } = stored;
   if (role !== "user" && role !== "assistant" && role !== "agent" && role !== "event") return null;
-  const status: Status =
-    role === "user"
-      ? "sent"
-      : stored.status === "streaming" || stored.status === "pending"
-        ? "streaming"
-        : stored.status === "stopped"
-          ? "stopped"
-          : stored.status === "length"
-            ? "cut"
-            : "done";
+  const status = role === "user" ? "sent" : (STATUSES[stored.status ?? ""] ?? "done");
   // An answer that came to nothing says nothing; the question above it can be asked again.
   if (role === "assistant" && status !== "streaming" && !stored.content) return null;
   return message({
@@ -99,5 +93,6 @@ export function fromStored(stored: StoredMessage): Message | null {
     sources: stored.sources ?? [],
     citations: stored.citations ?? [],
     answered: stored.answered ?? null,
+    failure: status === "error" ? { code: "internal:widget", until: 0, retry: true } : null,
   });
 }

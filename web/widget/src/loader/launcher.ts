@@ -10,8 +10,8 @@ export interface Launcher {
   host: HTMLElement;
   root: ShadowRoot;
   button: HTMLButtonElement;
-  /** Colour, side and form as the assistant's theme, or the page, has them. */
-  paint(theme: Theme, name: string): void;
+  /** Colour, side and word as the assistant's theme, or the page, has them. */
+  paint(theme: Theme): void;
 }
 
 /** The icon of a closed chat; the panel has the one of an open one. */
@@ -36,22 +36,22 @@ export function launch(options: WidgetOptions, container: HTMLElement | null | u
   button.className = "l";
   button.ariaHasPopup = "dialog";
   button.ariaExpanded = "false";
-  // A word of every language; the panel brings the right one.
-  button.ariaLabel = "Chat";
 
-  function paint({ primaryColor, position, launcher }: Theme, name: string): void {
+  function paint({ primaryColor, position, launcher }: Theme): void {
     const accent = parseHex(primaryColor);
     if (accent) button.style.cssText = `background:rgb(${accent});color:${onColour(accent)}`;
     const side = options.position ?? position ?? (getComputedStyle(document.body).direction === "rtl" ? "left" : "");
     host.dataset.side = /left/.test(side) ? "left" : "right";
-    button.dataset.form = launcher ?? "";
-    button.children[1]!.textContent = name;
+    const word = launcher === "bubble" ? "" : (launcher ?? "");
+    button.children[1]!.textContent = word;
+    // "Chat" is a word of every language; the panel brings the right one.
+    button.ariaLabel = word || "Chat";
   }
 
   if (options.zIndex) host.style.setProperty("--ic-z", `${options.zIndex}`);
   if (container) host.className = "inline";
   else root.append(button);
   (container ?? document.body).append(host);
-  paint({}, "");
+  paint({});
   return { host, root, button, paint };
 }

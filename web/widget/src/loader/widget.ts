@@ -63,7 +63,10 @@ export class Widget {
     this.#check();
     const { container, open, assistantId, apiUrl } = this.#options;
     this.#state = "initializing";
-    if (!document.body) await new Promise((done) => addEventListener("DOMContentLoaded", done));
+    // A container may stand further down in the page than the script.
+    if (!document.body || (container && document.readyState === "loading")) {
+      await new Promise((done) => addEventListener("DOMContentLoaded", done));
+    }
     if (!this.#launcher) {
       const place = typeof container === "string" ? document.querySelector<HTMLElement>(container) : container;
       if (container && !place) throw problem("not_found:client", `no element matches ${container}.`);
@@ -87,7 +90,7 @@ export class Widget {
       throw problem(body.code || "internal:client", body.error || `the server answered ${response.status}.`);
     }
     this.#config = body as WidgetConfig;
-    this.#launcher.paint(body.theme ?? {}, body.name);
+    this.#launcher.paint(body.theme ?? {});
     this.#state = "ready";
     this.#emit("ready", structuredClone(this.#config));
     let again = false;

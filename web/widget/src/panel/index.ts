@@ -88,7 +88,10 @@ function launcher({ button }: Host, strings: Strings): (open: boolean, unread: n
     path.setAttribute("d", open ? "m6.5 9 5.5 5.5L17.5 9l1.2 1.2L12 17l-6.7-6.8Z" : closed);
     const news = unread ? `, ${fill(strings.unread, { n: unread })}` : "";
     button.ariaExpanded = `${open}`;
-    button.ariaLabel = open ? strings.closeChat : strings.openChat + news;
+    // The word on the button, where there is one, is part of its name.
+    button.ariaLabel = [button.children[1]!.textContent, open ? strings.closeChat : strings.openChat + news]
+      .filter(Boolean)
+      .join(", ");
     button.lastElementChild!.textContent = unread && !open ? `${Math.min(unread, 99)}` : "";
   };
 }

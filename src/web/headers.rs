@@ -20,7 +20,7 @@ pub enum Framed<'a> {
 fn policy(framed: &Framed<'_>, also: Option<&str>) -> String {
     let sources = also.map_or_else(|| "'self'".to_owned(), |origin| format!("'self' {origin}"));
     format!(
-        "default-src 'none'; script-src {sources}; style-src 'self'; img-src 'self' data: https:; font-src 'self'; media-src 'self'; \
+        "default-src 'none'; script-src {sources}; style-src 'self'; img-src 'self' data: blob: https:; font-src 'self'; media-src 'self'; \
          connect-src {sources}; frame-src 'self'; manifest-src 'self'; form-action 'self'; object-src 'none'; base-uri 'none'; \
          frame-ancestors {}",
         ancestors(framed),
@@ -59,6 +59,7 @@ pub fn page(mut response: Response, framed: &Framed<'_>, also: Option<&str>) -> 
     headers.insert(HeaderName::from_static("permissions-policy"), HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
     if *framed == Framed::Never {
         headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
     }
     response
 }

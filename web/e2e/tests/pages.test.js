@@ -59,6 +59,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await look("project settings", at(`/knowledge/${server.projectId}/settings`), () => page.getByLabel("Name", { exact: true }).waitFor());
     await look("conversations", at("/conversations"), () => page.getByRole("main").locator('a[href^="/conversations/"]').first().waitFor());
     await look("conversation", null, async () => {
+      await page.waitForLoadState("networkidle");
       await page.getByRole("main").locator('a[href^="/conversations/"]').first().click();
       await page.getByRole("article").waitFor();
     });

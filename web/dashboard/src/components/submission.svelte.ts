@@ -56,8 +56,8 @@ export function belongs(name: string, field: string): boolean {
   return name === field || name.startsWith(`${field}[`) || name.startsWith(`${field}.`);
 }
 
-/** The server says what a field must be as the rest of a sentence that the field's name begins. */
-function sentence(why: string): string {
+/** A sentence of what the server says as a part of one: what a field must be, why an answer was given. */
+export function sentence(why: string): string {
   const text = why.charAt(0).toUpperCase() + why.slice(1);
   return /[.!?…]$/.test(text) ? text : `${text}.`;
 }

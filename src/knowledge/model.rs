@@ -30,7 +30,7 @@ pub struct Project {
 
 /// Who sees a project: the whole workspace, or its admins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "ProjectVisibility", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
     Workspace,
@@ -74,7 +74,7 @@ pub struct Document {
 
 /// Where a document came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-#[oai(rename_all = "lowercase")]
+#[oai(rename = "DocumentSource", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
     Upload,

@@ -48,10 +48,10 @@ pub struct ConnectProject {
     project_id: String,
 }
 
-#[OpenApi(prefix_path = "/api/workspaces/:ws/assistants/:id", tag = "Tag::Assistants")]
+#[OpenApi(prefix_path = "/api/workspaces/:ws/assistants", tag = "Tag::Assistants")]
 impl ConnectionsApi {
     /// The projects that an assistant answers from
-    #[oai(path = "/projects", method = "get", operation_id = "list_assistant_projects")]
+    #[oai(path = "/:id/projects", method = "get", operation_id = "list_assistant_projects")]
     async fn list_assistant_projects(&self, app: Data<&App>, who: Viewer, id: Path<String>) -> Result<Json<ConnectedProjects>> {
         app.db.read(|connection| {
             let assistant = assistants::service::get_usable(&app, connection, &who, &id)?;
@@ -67,7 +67,7 @@ impl ConnectionsApi {
     }
 
     /// Let an assistant answer from a project
-    #[oai(path = "/projects", method = "post", operation_id = "connect_project")]
+    #[oai(path = "/:id/projects", method = "post", operation_id = "connect_project")]
     async fn connect_project(&self, app: Data<&App>, who: Editor, id: Path<String>, body: Body<ConnectProject>) -> Result<Created<Connected>> {
         let (now, workspace_id) = (app.now(), who.workspace_id.clone());
         app.db
@@ -82,7 +82,7 @@ impl ConnectionsApi {
     }
 
     /// Take a project away from an assistant
-    #[oai(path = "/projects/:project_id", method = "delete", operation_id = "disconnect_project")]
+    #[oai(path = "/:id/projects/:project_id", method = "delete", operation_id = "disconnect_project")]
     async fn disconnect_project(&self, app: Data<&App>, who: Editor, id: Path<String>, project_id: Path<String>) -> Result<NoContent> {
         let workspace_id = who.workspace_id.clone();
         let found = app.db.write(move |tx| assistants::store::disconnect(tx, &workspace_id, &id, &project_id)).await?;
@@ -90,7 +90,7 @@ impl ConnectionsApi {
     }
 
     /// Search as the assistant would: in its connected projects and no others
-    #[oai(path = "/search", method = "post", operation_id = "search_assistant")]
+    #[oai(path = "/:id/search", method = "post", operation_id = "search_assistant")]
     async fn search_assistant(&self, app: Data<&App>, who: Member, id: Path<String>, body: Body<Search>) -> Result<Json<SearchResult>> {
         let (question, options) = body.0.check()?;
         let projects = app.db.read(|connection| {

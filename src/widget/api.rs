@@ -115,10 +115,10 @@ pub struct WidgetChat {
 /// How many messages a resumed session is given at once.
 const RESUMED: i64 = 100;
 
-#[OpenApi(prefix_path = "/api/widget/:assistant_id", tag = "Tag::Widget")]
+#[OpenApi(prefix_path = "/api/widget", tag = "Tag::Widget")]
 impl WidgetApi {
     /// What the widget draws itself with
-    #[oai(path = "/config", method = "get", operation_id = "get_widget_config")]
+    #[oai(path = "/:assistant_id/config", method = "get", operation_id = "get_widget_config")]
     async fn get_widget_config(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, #[oai(name = "If-None-Match")] if_none_match: Header<Option<String>>) -> Result<ConfigReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let Opened { assistant, .. } = open(&app, &visitor, &assistant_id)?;
@@ -145,19 +145,19 @@ impl WidgetApi {
     }
 
     /// Begin a chat session, or go on with one
-    #[oai(path = "/session", method = "post", operation_id = "open_widget_session")]
+    #[oai(path = "/:assistant_id/session", method = "post", operation_id = "open_widget_session")]
     async fn open_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<OpenSession, 64>) -> Result<SessionReply> {
         session(&app, &visitor, &assistant_id, body.0).await
     }
 
     /// The same as `session`, under its other name
-    #[oai(path = "/init", method = "post", operation_id = "init_widget_session")]
+    #[oai(path = "/:assistant_id/init", method = "post", operation_id = "init_widget_session")]
     async fn init_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<OpenSession, 64>) -> Result<SessionReply> {
         session(&app, &visitor, &assistant_id, body.0).await
     }
 
     /// Ask; without a session one is made, and its token is in `start`
-    #[oai(path = "/chat", method = "post", operation_id = "widget_chat")]
+    #[oai(path = "/:assistant_id/chat", method = "post", operation_id = "widget_chat")]
     async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
         app.limits.widget_chat_address.check(&visitor.address.limit_key()).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
@@ -181,7 +181,7 @@ impl WidgetApi {
     }
 
     /// Listen to an answer again, from the event after `Last-Event-ID` on
-    #[oai(path = "/messages/:message_id/stream", method = "get", operation_id = "resume_widget_answer")]
+    #[oai(path = "/:assistant_id/messages/:message_id/stream", method = "get", operation_id = "resume_widget_answer")]
     async fn resume_widget_answer(&self, app: Data<&App>, answers: Data<&Answers>, visitor: Visitor, request: &Request, assistant_id: Path<String>, message_id: Path<String>) -> Result<ChatReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let (message, conversation_id) = own_answer(&app, &visitor, &assistant_id, &message_id)?;
@@ -189,7 +189,7 @@ impl WidgetApi {
     }
 
     /// Stop an answer where it is
-    #[oai(path = "/messages/:message_id/stop", method = "post", operation_id = "stop_widget_answer")]
+    #[oai(path = "/:assistant_id/messages/:message_id/stop", method = "post", operation_id = "stop_widget_answer")]
     async fn stop_widget_answer(&self, app: Data<&App>, answers: Data<&Answers>, visitor: Visitor, assistant_id: Path<String>, message_id: Path<String>) -> Result<crate::http::NoContent> {
         own_answer(&app, &visitor, &assistant_id, &message_id)?;
         if let Some(log) = answers.find(&message_id) {
@@ -199,7 +199,7 @@ impl WidgetApi {
     }
 
     /// What was said in the session's conversation, the oldest first
-    #[oai(path = "/history", method = "get", operation_id = "get_widget_history")]
+    #[oai(path = "/:assistant_id/history", method = "get", operation_id = "get_widget_history")]
     async fn get_widget_history(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Message>> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let paging = Paging::new(limit.0, offset.0, false).map_err(widget)?;

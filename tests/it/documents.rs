@@ -214,13 +214,13 @@ async fn a_new_title_is_searched_and_a_deleted_document_is_not() {
 async fn ingestion_goes_on_after_a_crash_and_does_nothing_twice() {
     let text: String = (0..400).map(|number| format!("## Part {number}\n\nThis is what part number {number} says about its subject.\n\n")).collect();
     let app = spawn_app().await;
-    let owner = app.owner().await;
+    let mut owner = app.owner().await;
     let path = documents(&owner).await;
     let document = owner.post(&path, json!({"title": "Long", "text": text})).await.expect(201);
     tokio::time::sleep(Duration::from_millis(60)).await;
     let folder = app.crash();
     let app = TestApp::in_folder(folder, Clock::system(), |_| {}).await;
-    let owner = Client { url: app.url.clone(), ..owner };
+    owner.url.clone_from(&app.url);
     let document = done(&app, &owner, &path, &document).await;
     assert_eq!((&document["status"], &document["chunkCount"]), (&json!("completed"), &json!(400)));
     let last = owner.get(&format!("{path}/{}/chunks?limit=1&offset=399", document["id"].as_str().unwrap())).await.expect(200);

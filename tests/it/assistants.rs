@@ -130,7 +130,7 @@ fn wrong_fields() -> Vec<(Value, &'static str)> {
         (json!({"answerMode": "guess"}), "answerMode"),
         (json!({"welcomeMessage": "x".repeat(2_001)}), "welcomeMessage"),
         (json!({"avatarUrl": "javascript:alert(1)"}), "avatarUrl"),
-        (json!({"suggestedQuestions": ["q"; 13]}), "suggestedQuestions"),
+        (json!({"suggestedQuestions": vec!["q"; 13]}), "suggestedQuestions"),
         (json!({"suggestedQuestions": ["ok", " "]}), "suggestedQuestions[1]"),
         (json!({"widget": []}), "widget"),
         (json!({"widget": {"domains": ["https://example.com/"]}}), "widget.domains[0]"),

@@ -9,7 +9,7 @@ mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
 pub use writer::Tx;
@@ -113,7 +113,15 @@ fn connect(path: &Path, access: Access) -> Result<Connection> {
          pragma cache_size = -8192;
          pragma mmap_size = 0;
          pragma trusted_schema = off;",
-    )?;
+    )
+    .map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::unavailable(format!(
+            "The file {} is no SQLite database, or is damaged: {error}. Restore it from a backup, or choose another data folder with `--data-dir`.",
+            path.display()
+        ))
+        .source(error),
+        _ => error.into(),
+    })?;
     if let Access::Read = access {
         connection.execute_batch("pragma query_only = on;")?;
     }

@@ -67,7 +67,7 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("update_workspace", Least::Role(Role::Admin)),
     ("list_tokens", Least::Role(Role::Member)),
     ("create_token", Least::RoleInPerson(Role::Member)),
-    ("delete_token", Least::Role(Role::Member)),
+    ("delete_token", Least::RoleInPerson(Role::Member)),
     ("list_assistants", Least::Role(Role::Guest)),
     ("create_assistant", Least::Role(Role::Admin)),
     ("get_assistant", Least::Role(Role::Guest)),
@@ -289,7 +289,7 @@ async fn every_caller_gets_what_the_table_says() {
             Least::Person => {
                 let got = status(&owner, &things, operation, true).await;
                 expect("an owner's token", got, got == 403);
-                let got = status(in_person(&colleagues[0].1), &things, operation, false).await;
+                let got = status(in_person(&colleagues[0].1), &things, operation, operation.name == "create_workspace").await;
                 expect("a guest in person", got, if operation.name == "create_workspace" { got == 403 } else { let_in(got) });
                 let got = status(in_person(&owner), &things, operation, false).await;
                 expect("an owner in person", got, let_in(got));
@@ -309,7 +309,7 @@ async fn every_caller_gets_what_the_table_says() {
                         continue;
                     }
                     if takes_a_person {
-                        let got = status(client, &things, operation, false).await;
+                        let got = status(client, &things, operation, true).await;
                         expect(&format!("{}'s token", role.name()), got, got == 403);
                         let got = status(in_person(client), &things, operation, false).await;
                         expect(role.name(), got, let_in(got));

@@ -11,6 +11,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use tokio::sync::watch;
+
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
 pub use writer::Tx;
 
@@ -73,6 +75,12 @@ impl Db {
     {
         let db = self.clone();
         tokio::task::spawn_blocking(move || db.read(query)).await.map_err(Error::internal)?
+    }
+
+    /// Changes with every commit of this process: whoever tells of what is written wakes by it. What another process writes
+    /// shows in `data_version`.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.0.writer.committed()
     }
 
     /// A number that changes whenever another process has written to the file.

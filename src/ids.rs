@@ -20,6 +20,7 @@ pub mod prefix {
     pub const MESSAGE: &str = "msg";
     pub const JOB: &str = "job";
     pub const VISITOR: &str = "vis";
+    pub const EVENT: &str = "evt";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

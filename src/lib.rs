@@ -30,6 +30,8 @@ pub mod jobs;
 pub mod app;
 
 // features
+pub mod events;
+
 pub mod access;
 
 pub mod workspaces;

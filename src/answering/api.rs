@@ -152,6 +152,36 @@ pub fn check_messages(mut messages: Vec<ChatMessage>) -> Result<Vec<ChatMessage>
     }
 }
 
+/// What a conversation's own address takes.
+pub struct MessagesApi;
+
+#[OpenApi(prefix_path = "/api/workspaces/:ws/conversations", tag = "Tag::Conversations")]
+impl MessagesApi {
+    /// Ask in a conversation
+    #[oai(path = "/:id/messages", method = "post", operation_id = "send_message")]
+    async fn send_message(
+        &self,
+        app: Data<&App>,
+        answers: Data<&Answers>,
+        who: Member,
+        id: Path<String>,
+        #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
+        body: Body<SendMessage>,
+    ) -> Result<ChatReply> {
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }])?;
+        app.models.ready(&app.client).await;
+        let assistant = app.db.read(|connection| {
+            let conversation = conversations::get_seen(connection, &who, &id)?;
+            assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)
+        })?;
+        let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
+        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None };
+        let answering = start(&app, &answers, assistant, asker(&who), question).await?;
+        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
+    }
+}
+
 #[OpenApi(tag = "Tag::Chat")]
 impl ChatApi {
     /// Ask an assistant
@@ -181,30 +211,6 @@ impl ChatApi {
         let question = Question { conversation_id: body.chat_id, messages, idempotency, session_token: None };
         let answering = start(&app, &answers, assistant, asker(&who), question).await?;
         Ok(reply(answering, body.stream.unwrap_or(true)).await)
-    }
-
-    /// Ask in a conversation
-    #[oai(path = "/api/workspaces/:ws/conversations/:id/messages", method = "post", operation_id = "send_message")]
-    async fn send_message(
-        &self,
-        app: Data<&App>,
-        answers: Data<&Answers>,
-        who: Member,
-        id: Path<String>,
-        #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
-        body: Body<SendMessage>,
-    ) -> Result<ChatReply> {
-        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
-        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }])?;
-        app.models.ready(&app.client).await;
-        let assistant = app.db.read(|connection| {
-            let conversation = conversations::get_seen(connection, &who, &id)?;
-            assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)
-        })?;
-        let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
-        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None };
-        let answering = start(&app, &answers, assistant, asker(&who), question).await?;
-        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
     }
 
     /// Stop an answer where it is

@@ -3,20 +3,20 @@
 //!
 //! It works on a stream: what might still become a link is held back until it is decided, for a bounded length.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// How much is held back at the most; a link longer than this is shown as plain text without its address.
 const MOST_HELD: usize = 2_048;
 
 pub(super) struct Filter {
-    allowed: HashSet<String>,
+    allowed: Arc<HashSet<String>>,
     held: String,
 }
 
 impl Filter {
     /// `texts` are what addresses may come from: the passages and their own addresses.
     pub(super) fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        Filter { allowed: texts.into_iter().flat_map(addresses).map(normal).collect(), held: String::new() }
+        Filter { allowed: Arc::new(texts.into_iter().flat_map(addresses).map(normal).collect()), held: String::new() }
     }
 
     /// Takes a piece of the model's text, and gives what can be shown by now.
@@ -101,21 +101,21 @@ impl Filter {
         let is_mark = !is_image && !label.is_empty() && label.len() <= 12 && label.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | ' ' | '-'));
         if let Some(target) = after.strip_prefix('(') {
             let Some(end) = target.find([')', '\n']).filter(|at| target[*at..].starts_with(')')) else {
-                return if must || target.contains('\n') { Decision::Replace { length: close + 2, with: label.to_owned() } } else { Decision::Wait };
+                return if must || target.contains('\n') { Decision::Replace { length: close + 2, with: self.label(label) } } else { Decision::Wait };
             };
             let length = close + 2 + end + 1;
             let address = target[..end].split_whitespace().next().unwrap_or_default().trim_matches(['<', '>']);
             let with = match (is_image, self.allows(address)) {
                 (true, _) => String::new(),
-                (false, true) => text[..length].to_owned(),
-                (false, false) => label.to_owned(),
+                (false, true) => format!("[{}]{}", self.label(label), &text[close + 1..length]),
+                (false, false) => self.label(label),
             };
             return Decision::Replace { length, with };
         }
         if let Some(rest) = after.strip_prefix('[').filter(|_| !is_mark) {
             // A reference link: its definition would have to be in the answer, so only the label is left.
             return match rest.find(']') {
-                Some(end) => Decision::Replace { length: close + 2 + end + 1, with: if is_image { String::new() } else { label.to_owned() } },
+                Some(end) => Decision::Replace { length: close + 2 + end + 1, with: if is_image { String::new() } else { self.label(label) } },
                 None if must => one_character(text),
                 None => Decision::Wait,
             };
@@ -129,6 +129,13 @@ impl Filter {
             return Decision::Replace { length: close + 1, with: String::new() };
         }
         one_character(text)
+    }
+
+    /// What a link is called: it may itself be an address.
+    fn label(&self, text: &str) -> String {
+        let mut inner = Filter { allowed: Arc::clone(&self.allowed), held: String::new() };
+        let shown = inner.push(text);
+        shown + &inner.finish()
     }
 
     fn allows(&self, address: &str) -> bool {
@@ -152,8 +159,9 @@ fn first_candidate(text: &str, is_end: bool) -> Option<usize> {
         '[' | '<' => true,
         '!' => text[at + 1..].starts_with('[') || (!is_end && text.len() == at + 1),
         'h' | 'H' | 'w' | 'W' | 'm' | 'M' | 'd' | 'D' | 'j' | 'J' => {
+            // `metadata:` is a word, but `//` makes an address of whatever stands before it.
             let starts_word = text[..*at].chars().next_back().is_none_or(|before| !before.is_alphanumeric());
-            starts_word && SCHEMES.iter().any(|scheme| begins(&text[*at..], scheme, is_end))
+            SCHEMES.iter().filter(|scheme| starts_word || scheme.ends_with("//")).any(|scheme| begins(&text[*at..], scheme, is_end))
         }
         _ => false,
     });

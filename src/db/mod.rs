@@ -9,7 +9,9 @@ mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use tokio::sync::watch;
 
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
 pub use writer::Tx;
@@ -75,6 +77,12 @@ impl Db {
         tokio::task::spawn_blocking(move || db.read(query)).await.map_err(Error::internal)?
     }
 
+    /// Changes with every commit of this process: whoever tells of what is written wakes by it. What another process writes
+    /// shows in `data_version`.
+    pub fn committed(&self) -> watch::Receiver<u64> {
+        self.0.writer.committed()
+    }
+
     /// A number that changes whenever another process has written to the file.
     pub fn data_version(&self) -> Result<i64> {
         self.0.readers.with_first(|connection| Ok(connection.query_row("pragma data_version", [], |row| row.get(0))?))
@@ -103,7 +111,7 @@ fn connect(path: &Path, access: Access) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(256);
     // FULL: an answer of "accepted" is a promise that outlives a power cut, and with grouped commits it costs 4 to 8 ms
-    // alone and nothing under load. NORMAL would lose the last commits. A test looks for the fdatasync.
+    // alone and nothing under load. NORMAL would lose the last commits. A test looks for the sync.
     connection.execute_batch(
         "pragma journal_mode = wal;
          pragma synchronous = full;
@@ -113,7 +121,15 @@ fn connect(path: &Path, access: Access) -> Result<Connection> {
          pragma cache_size = -8192;
          pragma mmap_size = 0;
          pragma trusted_schema = off;",
-    )?;
+    )
+    .map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::unavailable(format!(
+            "The file {} is no SQLite database, or is damaged: {error}. Restore it from a backup, or choose another data folder with `--data-dir`.",
+            path.display()
+        ))
+        .source(error),
+        _ => error.into(),
+    })?;
     if let Access::Read = access {
         connection.execute_batch("pragma query_only = on;")?;
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::error::{Code, Error, Result};
 
@@ -46,13 +46,21 @@ struct Failure {
     message: String,
 }
 
-pub(super) struct Writer(SyncSender<Work>);
+pub(super) struct Writer {
+    queue: SyncSender<Work>,
+    commits: watch::Receiver<u64>,
+}
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE);
-        std::thread::Builder::new().name("writer".to_owned()).spawn(move || run(&connection, &receiver))?;
-        Ok(Writer(sender))
+        let (committed, commits) = watch::channel(0);
+        std::thread::Builder::new().name("writer".to_owned()).spawn(move || run(&connection, &receiver, &committed))?;
+        Ok(Writer { queue: sender, commits })
+    }
+
+    pub(super) fn committed(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
     }
 
     pub(super) async fn write<T, F>(&self, change: F) -> Result<T>
@@ -113,14 +121,14 @@ impl Writer {
     }
 
     fn send(&self, work: Work) -> Result<()> {
-        self.0.try_send(work).map_err(|error| match error {
+        self.queue.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) => Error::unavailable("The server has more to write than it can keep up with. Try again in a moment.").retry_after(1),
             TrySendError::Disconnected(_) => Error::internal("the writer thread has stopped"),
         })
     }
 }
 
-fn run(connection: &Connection, receiver: &Receiver<Work>) {
+fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Sender<u64>) {
     while let Ok(first) = receiver.recv() {
         let mut group = Vec::new();
         let mut next = Some(first);
@@ -136,6 +144,7 @@ fn run(connection: &Connection, receiver: &Receiver<Work>) {
         }
         if !group.is_empty() {
             commit(connection, group);
+            committed.send_modify(|commits| *commits += 1);
         }
         for sender in checkpoints {
             let done = connection.execute_batch("pragma wal_checkpoint(truncate)").map_err(Error::from);

@@ -317,12 +317,16 @@ mod tests {
             let queue = Arc::clone(&queue);
             tokio::spawn(async move { queue.question(text(3)).await })
         };
-        // One is being worked on, the others wait.
-        let asked: Vec<_> = (0..=QUESTIONS_WAITING).map(|_| ask()).collect();
+        // One is being worked on, the others wait. They count from when they are asked, so the first must have left the queue.
+        let mut first = Box::pin(queue.question(text(3)));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        until(|| queue.lanes.lock().questions.is_empty()).await;
+        let asked: Vec<_> = (0..QUESTIONS_WAITING).map(|_| ask()).collect();
         until(|| queue.lanes.lock().questions.len() == QUESTIONS_WAITING).await;
         let error = queue.question(text(3)).await.unwrap_err();
         assert_eq!((error.code().status(), error.retry_after_seconds()), (503, Some(5)));
         drop(open);
+        first.await.unwrap();
         for question in asked {
             question.await.unwrap().unwrap();
         }

@@ -7,10 +7,14 @@ use poem_openapi::{
     registry::{MetaSchema, MetaSchemaRef},
     types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type},
 };
-use serde_json::{Value, json};
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value, json};
 
 use super::front::FLAT;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, error::Result};
 
 impl Type for Timestamp {
     const IS_REQUIRED: bool = true;
@@ -52,9 +56,52 @@ impl ParseFromParameter for Timestamp {
     }
 }
 
-/// Adds to the framework's document what it cannot know.
-pub fn complete(document: &mut Value) {
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+/// The paths as the framework writes them: the same one again where two floors have operations on it, and `:ws` for the
+/// workspace, which stands in a prefix.
+#[derive(Default)]
+struct Paths(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Paths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Merged;
+        impl<'de> Visitor<'de> for Merged {
+            type Value = Paths;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("paths")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> std::result::Result<Paths, A::Error> {
+                let mut paths = Paths::default();
+                while let Some((path, operations)) = access.next_entry::<String, Map<String, Value>>()? {
+                    let item = paths.0.entry(path.replace("/:ws/", "/{ws}/")).or_insert_with(|| json!({}));
+                    item.as_object_mut().into_iter().for_each(|item| item.extend(operations.clone()));
+                }
+                Ok(paths)
+            }
+        }
+        deserializer.deserialize_map(Merged)
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    paths: Paths,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// The whole document: the framework's, and what it cannot know.
+///
+/// # Errors
+/// Where the framework's text is no document.
+pub fn complete(text: &str) -> Result<Value> {
+    let Document { paths: Paths(paths), rest: mut document } = serde_json::from_str(text)?;
+    document.insert("paths".to_owned(), Value::Object(complete_paths(paths)));
+    Ok(Value::Object(document))
+}
+
+fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     let mut flat = Vec::new();
     for (path, item) in paths.iter_mut() {
         let Some(operations) = item.as_object_mut() else { continue };
@@ -70,6 +117,7 @@ pub fn complete(document: &mut Value) {
         }
     }
     paths.extend(flat);
+    paths
 }
 
 fn add_workspace_parameter(operation: &mut Value) {
@@ -85,7 +133,7 @@ fn add_workspace_parameter(operation: &mut Value) {
 }
 
 /// The same operations under their flat address. The list itself is a bare array there.
-fn flat_item(operations: &serde_json::Map<String, Value>, is_collection: bool) -> Value {
+fn flat_item(operations: &Map<String, Value>, is_collection: bool) -> Value {
     let mut flat = operations.clone();
     for (method, operation) in &mut flat {
         if let Some(id) = operation.get("operationId").and_then(Value::as_str).map(|id| format!("{id}_flat")) {

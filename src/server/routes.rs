@@ -12,7 +12,7 @@ use super::health;
 use crate::{
     access::{AccountApi, AuthApi, TokensApi},
     app::App,
-    answering::{Answers, ChatApi},
+    answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, ModelsApi},
     conversations::ConversationsApi,
     error::Result,
@@ -23,10 +23,10 @@ use crate::{
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, ConversationsApi, WidgetApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, ConversationsApi, WidgetApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))
@@ -34,9 +34,7 @@ fn service() -> OpenApiService<Apis, ()> {
 
 /// The OpenAPI 3 document of everything that the server answers under `/api`.
 pub fn openapi() -> Result<Value> {
-    let mut document: Value = serde_json::from_str(&service().spec())?;
-    complete_openapi(&mut document);
-    Ok(document)
+    complete_openapi(&service().spec())
 }
 
 #[handler]

@@ -35,7 +35,8 @@ impl<'a> ApiExtractor<'a> for Visitor {
         let address = request.data::<ClientAddress>().copied().ok_or_else(|| Error::internal("Front gives every request an address"))?;
         let token = request
             .header(header::AUTHORIZATION)
-            .and_then(|value| value.split_once(' '))
+            // An empty token is a wrong one: whoever sends it believes that there is a session.
+            .map(|value| value.split_once(' ').unwrap_or((value, "")))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("widget"))
             .map(|(_, token)| token.trim().to_owned());
         Ok(Visitor { address, origin: origin(request.headers()), token })

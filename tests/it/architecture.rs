@@ -7,8 +7,8 @@ use std::{
 };
 
 /// Lowest first; the same order as `src/lib.rs`.
-const FLOORS: [&str; 34] = [
-    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "access", "workspaces", "audit", "webhooks", "files",
+const FLOORS: [&str; 35] = [
+    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "events", "access", "workspaces", "audit", "webhooks", "files",
     "contacts", "assistants", "knowledge", "conversations", "tickets", "tools", "answering", "inbox", "widget", "site_chat", "sms", "analytics", "demo",
     "web", "server", "bench", "cli",
 ];
@@ -105,5 +105,6 @@ fn every_module_imports_only_what_stands_below_it() {
 #[test]
 fn the_reader_of_imports_sees_groups_and_paths() {
     let found = imports("use crate::{app::App, error::{Error, Result}, http};\nfn f() { crate::db::on_unique(); }\n// crate::cli is only told of\n");
-    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["app", "db", "error", "http"]);
+    let modules: Vec<String> = found.into_iter().filter(|name| name.starts_with(char::is_lowercase)).collect();
+    assert_eq!(modules, ["app", "db", "error", "http"]);
 }

@@ -50,12 +50,15 @@ fn is_html(head: &str) -> bool {
 fn markdown_marks(head: &str) -> usize {
     let mut marks = 0;
     let mut list_items = 0;
-    for line in head.lines() {
+    let mut lines = head.lines().skip_while(|line| line.trim().is_empty()).enumerate().peekable();
+    while let Some((number, line)) = lines.next() {
         let trimmed = line.trim_start();
         let hashes = trimmed.bytes().take_while(|byte| *byte == b'#').count();
         if (1..=6).contains(&hashes) && trimmed.as_bytes().get(hashes) == Some(&b' ') {
-            // A heading is the surest mark; but one alone may be a comment of a configuration file.
-            marks += if hashes > 1 { 2 } else { 1 };
+            // A heading is the surest mark; but one alone may be a comment of a configuration file, unless it stands above all
+            // else like a title.
+            let is_title = number == 0 && lines.peek().is_some_and(|(_, next)| next.trim().is_empty());
+            marks += if hashes > 1 || is_title { 2 } else { 1 };
         } else if trimmed.starts_with("```") || trimmed.starts_with("~~~") || (trimmed.starts_with('|') && trimmed.contains("---")) {
             marks += 1;
         } else if trimmed.starts_with("- ") || trimmed.starts_with("* ") {

@@ -197,13 +197,6 @@ impl Client {
         Client { http, url: url.to_owned(), workspace_id: workspace_id.to_owned(), user_id: String::new(), credentials: Credentials::Token(token.to_owned()) }
     }
 
-    pub fn token(&self) -> &str {
-        match &self.credentials {
-            Credentials::Token(token) => token,
-            _ => "",
-        }
-    }
-
     /// `/api/workspaces/{own}` and `rest`.
     pub fn path(&self, rest: &str) -> String {
         format!("/api/workspaces/{}{rest}", self.workspace_id)
@@ -233,10 +226,6 @@ impl Client {
 
     pub async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(self.request(Method::POST, path).json(&body)).await
-    }
-
-    pub async fn put(&self, path: &str, body: Value) -> Reply {
-        self.send(self.request(Method::PUT, path).json(&body)).await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Reply {

@@ -1,0 +1,100 @@
+//! The table `events`.
+
+use rusqlite::{Connection, Row, named_params};
+use serde_json::Value;
+
+use super::Kind;
+use crate::{
+    clock::Timestamp,
+    db::Tx,
+    error::Result,
+    ids::{Ids, prefix},
+};
+
+/// Something that the transaction makes happen.
+#[derive(Debug, Clone)]
+pub struct NewEvent<'a> {
+    pub workspace_id: &'a str,
+    pub kind: Kind,
+    /// What it happens to: events of one resource are told in order.
+    pub resource_id: &'a str,
+    /// The resource as the API shows it.
+    pub data: Value,
+}
+
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The place in the order of all events.
+    pub sequence: i64,
+    pub id: String,
+    pub workspace_id: String,
+    /// The [`Kind`]'s name; a newer program may have written one that this one does not know.
+    pub kind: String,
+    pub resource_id: String,
+    pub data: Value,
+    pub created_at: Timestamp,
+}
+
+/// Writes the event down with the change that it tells of. Whoever tells of it wakes by `Db::committed`.
+///
+/// # Errors
+/// Those of the database.
+pub fn emit(tx: &Tx<'_>, ids: &Ids, now: Timestamp, new: &NewEvent<'_>) -> Result<()> {
+    tx.prepare_cached(
+        "insert into events (id, workspace_id, kind, resource_id, data, created_at) values (:id, :ws, :kind, :resource_id, :data, :now)",
+    )?
+    .execute(named_params! {
+        ":id": ids.new_id(prefix::EVENT, now), ":ws": new.workspace_id, ":kind": new.kind.name(), ":resource_id": new.resource_id,
+        ":data": new.data.to_string(), ":now": now,
+    })?;
+    Ok(())
+}
+
+const EVENT: &str = "row, id, workspace_id, kind, resource_id, data, created_at";
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    Ok(Event {
+        sequence: row.get(0)?,
+        id: row.get(1)?,
+        workspace_id: row.get(2)?,
+        kind: row.get(3)?,
+        resource_id: row.get(4)?,
+        data: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or(Value::Null),
+        created_at: row.get(6)?,
+    })
+}
+
+/// What happened after the event with this sequence number, oldest first: in one workspace, or in all of them.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_after(connection: &Connection, workspace_id: Option<&str>, sequence: i64, limit: i64) -> Result<Vec<Event>> {
+    // Two statements, because each has an index of its own.
+    let events = match workspace_id {
+        Some(workspace_id) => connection
+            .prepare_cached(&format!("select {EVENT} from events where workspace_id = ?1 and row > ?2 order by row limit ?3"))?
+            .query_map((workspace_id, sequence, limit), event)?
+            .collect::<rusqlite::Result<_>>()?,
+        None => connection
+            .prepare_cached(&format!("select {EVENT} from events where row > ?1 order by row limit ?2"))?
+            .query_map((sequence, limit), event)?
+            .collect::<rusqlite::Result<_>>()?,
+    };
+    Ok(events)
+}
+
+/// The sequence number of the newest event; 0 where there was none.
+///
+/// # Errors
+/// Those of the database.
+pub fn last(connection: &Connection) -> Result<i64> {
+    Ok(connection.prepare_cached("select coalesce(max(row), 0) from events")?.query_row([], |row| row.get(0))?)
+}
+
+/// Forgets what is older: whoever has not told of it by now never will.
+///
+/// # Errors
+/// Those of the database.
+pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<usize> {
+    Ok(tx.prepare_cached("delete from events where created_at < ?1")?.execute([before])?)
+}

@@ -1,4 +1,5 @@
-// Type-checks every workspace: `svelte-check` where there are components, `tsc` where there are none.
+// Type-checks every workspace against the server's document: `svelte-check` where there are components, `tsc` where there
+// are none.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,7 +7,8 @@ import { fileURLToPath } from "node:url";
 
 const web = resolve(fileURLToPath(import.meta.url), "../..");
 const svelte = new Set(["widget", "dashboard"]);
-let failed = 0;
+const types = spawnSync(process.execPath, [join(web, "tools/generate.js"), "--stale"], { stdio: "inherit" });
+let failed = types.status === 0 ? 0 : 1;
 for (const workspace of ["api", "ui", "widget", "dashboard"]) {
   const project = join(web, workspace, "tsconfig.json");
   if (!existsSync(project) || !existsSync(join(web, workspace, "src"))) continue;

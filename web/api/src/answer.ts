@@ -1,6 +1,6 @@
 /** An answer as it grows: the fold of its events, the same for the dashboard, the widget and the tests. */
-import type { ChatEvent, Citation, Usage } from "./stream.ts";
-import type { Source } from "./types.ts";
+import type { ChatEvent } from "./stream.ts";
+import type { Citation, Source, Usage } from "./types.ts";
 
 export interface Answer {
   chatId: string | null;

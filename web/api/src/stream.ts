@@ -6,20 +6,7 @@
  * server's heartbeat), unknown types and lines that are not JSON are passed over, so that a newer server does not break
  * an older page. Whatever happens, the last event is one `finish`.
  */
-import type { Source } from "./types.ts";
-
-export interface Citation {
-  /** Which source, by its `index`. */
-  index: number;
-  /** The range of the answer's text that it supports, in Unicode code points. */
-  start: number;
-  end: number;
-}
-
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-}
+import type { Citation, Source, Usage } from "./types.ts";
 
 export type StartEvent = { type: "start"; chatId: string; messageId: string; model: string; sessionToken?: string };
 export type SourcesEvent = { type: "sources"; sources: Source[] };

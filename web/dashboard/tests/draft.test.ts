@@ -2,7 +2,8 @@ import type { Assistant } from "@illumichat/api";
 import { describe, expect, test } from "vitest";
 import { changes, lines, toDraft } from "../src/features/assistants/draft.ts";
 
-const assistant: Assistant = {
+/** What the form shows of an assistant. */
+const assistant = {
   id: "ast_1",
   name: "Guide",
   instructions: "",
@@ -15,10 +16,10 @@ const assistant: Assistant = {
   widgetEnabled: false,
   projectCount: 0,
   suggestedQuestions: ["One?"],
-  widget: { domains: ["example.com"], locale: "de" },
+  widget: { domains: ["example.com"], locale: "de" } as Assistant["widget"],
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
-};
+} as Assistant;
 
 describe("changes", () => {
   test("are none when nothing was touched", () => {

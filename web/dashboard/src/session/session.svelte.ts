@@ -1,11 +1,11 @@
 /** Who is signed in and in which workspace they work: the one piece of state that every page shares. */
-import { ApiError, createApi, type Session, unwrap, type User, type Workspace } from "@illumichat/api";
+import { ApiError, createApi, type SessionState, unwrap, type User, type Workspace } from "@illumichat/api";
 
 export const api = createApi();
 
 const STORED = "illumichat.workspace";
 
-class SessionState {
+class CurrentSession {
   status = $state<"loading" | "out" | "in" | "unreachable">("loading");
   user = $state.raw<User | null>(null);
   workspaces = $state.raw<Workspace[]>([]);
@@ -26,9 +26,7 @@ class SessionState {
   /** Asks the server who we are. */
   async load(): Promise<void> {
     try {
-      const session = await unwrap(api.GET("/api/auth/session"));
-      if (session.user) await this.enter(session.user);
-      else this.leave();
+      await this.enter(await unwrap(api.GET("/api/auth/session")));
     } catch (cause) {
       if (cause instanceof ApiError && cause.status === 401) this.leave();
       else this.status = "unreachable";
@@ -36,7 +34,8 @@ class SessionState {
   }
 
   /** After a sign-in: who, and their workspaces. */
-  async enter(user: Session["user"]): Promise<void> {
+  async enter({ user }: SessionState): Promise<void> {
+    if (!user) return this.leave();
     await this.reloadWorkspaces();
     this.user = user;
     this.status = "in";
@@ -73,4 +72,4 @@ function read(): string | null {
   }
 }
 
-export const session = new SessionState();
+export const session = new CurrentSession();

@@ -1,5 +1,5 @@
 /** The editable part of an assistant as the form holds it, and what of it has changed. */
-import type { Assistant, AssistantInput } from "@illumichat/api";
+import type { Assistant, AssistantInput, WidgetSettings } from "@illumichat/api";
 
 export interface Draft {
   name: string;
@@ -31,8 +31,8 @@ export function toDraft(assistant: Assistant): Draft {
     welcomeMessage: assistant.welcomeMessage ?? "",
     fallbackMessage: assistant.fallbackMessage ?? "",
     widgetEnabled: assistant.widgetEnabled,
-    suggestedQuestions: (assistant.suggestedQuestions ?? []).join("\n"),
-    domains: (assistant.widget?.domains ?? []).join("\n"),
+    suggestedQuestions: assistant.suggestedQuestions.join("\n"),
+    domains: assistant.widget.domains.join("\n"),
   };
 }
 
@@ -60,6 +60,7 @@ export function changes(assistant: Assistant, draft: Draft): AssistantInput {
   const questions = lines(draft.suggestedQuestions);
   if (questions.join("\n") !== saved.suggestedQuestions) changed.suggestedQuestions = questions;
   const domains = lines(draft.domains);
-  if (domains.join("\n") !== saved.domains) changed.widget = { domains };
+  // The server lays it over what there is; its document can only say that it is the whole object.
+  if (domains.join("\n") !== saved.domains) changed.widget = { domains } as WidgetSettings;
   return changed;
 }

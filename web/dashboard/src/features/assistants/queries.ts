@@ -42,5 +42,5 @@ export const connectProject = (ws: string, id: string, projectId: string) =>
 
 export const disconnectProject = (ws: string, id: string, projectId: string) =>
   unwrap(
-    api.DELETE("/api/workspaces/{ws}/assistants/{id}/projects/{projectId}", { params: { path: { ws, id, projectId } } }),
+    api.DELETE("/api/workspaces/{ws}/assistants/{id}/projects/{project_id}", { params: { path: { ws, id, project_id: projectId } } }),
   );

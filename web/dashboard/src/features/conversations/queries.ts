@@ -1,5 +1,5 @@
 /** What the pages ask the server about conversations. */
-import { unwrap } from "@illumichat/api";
+import { type Conversation, unwrap } from "@illumichat/api";
 import { api } from "../../session/session.svelte.ts";
 
 export const PAGE = 30;
@@ -7,7 +7,7 @@ export const PAGE = 30;
 export interface Filter {
   q: string;
   assistantId: string;
-  channel: string;
+  channel: Conversation["channel"] | "";
   offset: number;
 }
 

@@ -33,7 +33,8 @@ pub struct Theme {
     /// `#rrggbb`.
     pub primary_color: Option<String>,
     pub color_scheme: ColorScheme,
-    pub position: Position,
+    /// Where it is null, the side at which the page's lines end.
+    pub position: Option<Position>,
     /// `bubble`, or a short text on a button.
     pub launcher: Option<String>,
     /// Corner radius in pixels, 0 to 32.
@@ -50,11 +51,10 @@ pub enum ColorScheme {
     Dark,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Enum, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
 #[oai(rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Position {
-    #[default]
     Right,
     Left,
 }

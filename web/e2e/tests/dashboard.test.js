@@ -115,6 +115,26 @@ export default async function ({ browser, test, afterwards }) {
     }
   });
 
+  await test("a long conversation shows its earlier messages on demand", async () => {
+    const headers = { Authorization: `Bearer ${server.token}`, "Content-Type": "application/json" };
+    const ask = async (body) => {
+      const answer = await fetch(`${server.url}/api/chat`, { method: "POST", headers, body: JSON.stringify({ assistantId: server.assistantId, stream: false, ...body }) });
+      assert.equal(answer.status, 200);
+      return answer.json();
+    };
+    const { chatId } = await ask({ messages: [{ role: "user", content: "The very first question" }] });
+    for (let count = 2; count <= 52; count += 1) await ask({ chatId, messages: [{ role: "user", content: `Question ${count}` }] });
+    await page.goto(`/conversations/${chatId}`);
+    const messages = page.getByRole("article").locator("ol > li");
+    await page.getByRole("article").waitFor();
+    assert.equal(await messages.count(), 100);
+    const more = page.getByRole("button", { name: "Show earlier messages" });
+    await more.click();
+    await more.waitFor({ state: "detached" });
+    assert.equal(await messages.count(), 104);
+    assert.match(await messages.first().innerText(), /The very first question/);
+  });
+
   await test("an empty file is refused in words", async () => {
     await page.goto(`/knowledge/${server.projectId}`);
     await page.getByText(/\d+ documents/).first().waitFor();

@@ -118,6 +118,7 @@ export const de: Dictionary = {
   "conversations.deleteText": "Alle Nachrichten darin werden gelöscht. Das lässt sich nicht rückgängig machen.",
   "conversations.deleteTitle": "Dieses Gespräch löschen?",
   "conversations.deleted": "Gespräch gelöscht",
+  "conversations.earlier": "Frühere Nachrichten zeigen",
   "conversations.emptyText": "Sie erscheinen hier, sobald jemand einen Assistenten etwas fragt. Machen Sie den Anfang.",
   "conversations.emptyTitle": "Noch keine Gespräche",
   "conversations.messages": { one: "{count} Nachricht", other: "{count} Nachrichten" },

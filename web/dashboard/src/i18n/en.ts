@@ -118,6 +118,7 @@ export const en = {
   "conversations.deleteText": "Every message in it is deleted. This cannot be undone.",
   "conversations.deleteTitle": "Delete this conversation?",
   "conversations.deleted": "Conversation deleted",
+  "conversations.earlier": "Show earlier messages",
   "conversations.emptyText": "They appear here as soon as somebody asks an assistant something. You can be the first.",
   "conversations.emptyTitle": "No conversations yet",
   "conversations.messages": { one: "{count} message", other: "{count} messages" },

@@ -16,9 +16,10 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    app::App,
+    app::{App, Lock},
     clock::Clock,
     config::{Config, Loaded, LogFormat},
+    db,
     error::{Code, Error, Result},
     ids::Ids,
 };
@@ -142,10 +143,28 @@ impl Common {
         crate::config::load(self.config.as_deref(), &flags)
     }
 
-    /// Opens the data folder for a command that does one thing and ends.
+    /// Opens the data folder for a command that does one thing and ends. What is not there is more likely a slip of the pen
+    /// than a wish for a new one.
     fn open(&self) -> Result<App> {
+        let folder = self.load(&[])?.config.data_dir;
+        if !folder.join("illumichat.db").exists() {
+            return Err(Error::bad_request(format!(
+                "There is no IllumiChat data in {}. Name its folder with `--data-dir`, or make one with `illumichat user create` or `illumichat serve`.",
+                folder.display()
+            )));
+        }
+        self.open_or_create()
+    }
+
+    fn open_or_create(&self) -> Result<App> {
         let loaded = self.load(&[])?;
         start_log(&loaded.config, "warn")?;
+        let (folder, path) = (&loaded.config.data_dir, loaded.config.database_path());
+        if path.exists() && !db::plan(&path)?.pending.is_empty() && Lock::try_take(folder)?.is_none() {
+            return Err(Error::conflict(
+                "A server of an older version runs on this data folder. Stop it, start the new version, which brings the database up to date, and try again.",
+            ));
+        }
         App::open(loaded.config, Clock::system(), Ids::system())
     }
 }

@@ -80,7 +80,7 @@ pub(super) enum TokenCommand {
 }
 
 pub(super) async fn user(common: &Common, command: UserCommand) -> Result<()> {
-    let app = common.open()?;
+    let app = if matches!(command, UserCommand::Create { .. }) { common.open_or_create()? } else { common.open()? };
     match command {
         UserCommand::Create { email, name, workspace, role, password_stdin } => {
             let role = Role::parse(&role).ok_or_else(|| Error::bad_request(format!("`{role}` is no role; choose owner, admin, member or guest.")))?;
@@ -130,8 +130,12 @@ pub(super) async fn token(common: &Common, command: TokenCommand) -> Result<()> 
                 .transpose()?;
             let user = find_user(&app, &email)?;
             let workspace_id = find_workspace(&app, &workspace)?;
-            if app.db.read(|connection| access::store::find_role(connection, &workspace_id, &user.id))?.is_none() {
-                return Err(Error::bad_request(format!("{email} is not a member of the workspace `{workspace}`.")));
+            match app.db.read(|connection| access::store::find_role(connection, &workspace_id, &user.id))? {
+                None => return Err(Error::bad_request(format!("{email} is not a member of the workspace `{workspace}`."))),
+                Some(role) if role < access::Role::Member => {
+                    return Err(Error::bad_request(format!("{email} is a guest in `{workspace}`, and guests have no API tokens. Make them a member first.")));
+                }
+                Some(_) => {}
             }
             let token = access::new_token(&app, &workspace_id, &user.id, &name, expires_at).await?;
             print_line(token.secret())

@@ -132,6 +132,8 @@ fn add_provider_variables(config: &mut Config) {
     }
 }
 
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// What the types cannot say.
 fn check(config: &Config) -> Result<()> {
     if let Some(url) = &config.public_url {
@@ -150,8 +152,32 @@ fn check(config: &Config) -> Result<()> {
             )));
         }
     }
-    if config.embed.workers == Some(0) {
-        return Err(Error::bad_request("The setting `embed.workers` is not valid: at least one worker is needed."));
+    if !LOG_LEVELS.contains(&config.log.level.as_str()) {
+        return Err(Error::bad_request(format!("The setting `log.level` is not valid: `{}` is none of {}.", config.log.level, LOG_LEVELS.join(", "))));
+    }
+    let limits = &config.limits;
+    for (key, value, least, most) in [
+        ("embed.workers", config.embed.workers.unwrap_or(1) as u64, 1, 256),
+        ("chat.timeout_seconds", config.chat.timeout_seconds, 1, 3_600),
+        ("chat.linger_seconds", config.chat.linger_seconds, 0, 3_600),
+        ("limits.api", limits.api.into(), 1, 1_000_000),
+        ("limits.chat", limits.chat.into(), 1, 1_000_000),
+        ("limits.widget_read", limits.widget_read.into(), 1, 1_000_000),
+        ("limits.widget_session", limits.widget_session.into(), 1, 1_000_000),
+        ("limits.widget_chat_session", limits.widget_chat_session.into(), 1, 1_000_000),
+        ("limits.widget_chat_address", limits.widget_chat_address.into(), 1, 1_000_000),
+        ("limits.signin_account", limits.signin_account.into(), 1, 1_000_000),
+        ("limits.signin_address", limits.signin_address.into(), 1, 1_000_000),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(Error::bad_request(format!("The setting `{key}` is not valid: {value} does not lie between {least} and {most}.")));
+        }
+    }
+    for (name, provider) in &config.providers {
+        let url = provider.base_url.as_deref();
+        if let Some(url) = url.filter(|url| !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())) {
+            return Err(Error::bad_request(format!("The setting `providers.{name}.base_url` is not valid: `{url}` is no address like https://api.example.com/v1.")));
+        }
     }
     for entry in &config.egress.allow {
         if entry.trim().is_empty() || entry.contains("://") || (entry.contains('/') && entry.parse::<ipnet::IpNet>().is_err()) {

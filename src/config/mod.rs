@@ -1,6 +1,7 @@
 //! What the operator has set: flag, then environment, then file, then default. What people set in the dashboard is
 //! product data and lives in the database.
 
+mod list;
 mod load;
 mod ollama;
 mod size;
@@ -25,6 +26,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     pub log: Log,
     pub secret_key: Option<SecretText>,
+    #[serde(deserialize_with = "list::deserialize")]
     pub trusted_proxies: Vec<IpNet>,
     pub egress: Egress,
     /// Refuses every outgoing connection but to loopback and what `egress.allow` names.
@@ -59,6 +61,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {
     /// Networks in CIDR and hosts by name (`name` or `name:port`) that outgoing requests may reach although they are private.
+    #[serde(deserialize_with = "list::deserialize")]
     pub allow: Vec<String>,
 }
 
@@ -128,6 +131,7 @@ pub struct Provider {
     pub kind: Option<String>,
     pub api_key: Option<SecretText>,
     pub base_url: Option<String>,
+    #[serde(deserialize_with = "list::deserialize")]
     pub models: Vec<String>,
 }
 

@@ -94,6 +94,12 @@ impl Db {
     }
 }
 
+/// What opening the file would do to its schema.
+pub fn plan(path: &Path) -> Result<Plan> {
+    register_sqlite_vec();
+    Plan::of(&connect(path, Access::Read)?)
+}
+
 enum Access {
     Write,
     Read,

@@ -68,6 +68,10 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Error::bad_request("The body is empty; this address needs a JSON object."));
     }
+    // serde would read an array's elements into a struct's fields by their places.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::bad_request("The body is a JSON array; this address needs a JSON object."));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| blame(&error))?;
     reader.end().map_err(|_| Error::bad_request("The body holds more than one JSON value."))?;
@@ -89,11 +93,32 @@ fn blame(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
         let field = if inside.is_empty() { field.to_owned() } else { format!("{inside}.{field}") };
         return Error::invalid(field, "is required");
     }
+    let message = &in_plain_words(message);
     if inside.is_empty() {
         return Error::bad_request(format!("The body is not as expected: {message}."));
     }
     let why = message.strip_prefix("invalid type: ").map_or_else(|| format!("is not valid: {message}"), |rest| format!("has the wrong type: {rest}"));
     Error::invalid(inside, why)
+}
+
+/// serde names Rust's types; whoever sent the body knows JSON's.
+fn in_plain_words(message: &str) -> String {
+    let (what, expected) = message.rsplit_once(", expected ").unwrap_or((message, ""));
+    let what = what.replace("floating point `", "number `").replace("integer `", "number `").replace("map", "object").replace("sequence", "array");
+    let what = match what.strip_prefix("unknown variant ") {
+        Some(variant) => format!("{variant} is none of the values"),
+        None => what,
+    };
+    let number = |name: &str| matches!(name, "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize");
+    match expected {
+        "" => what,
+        name if number(name) => format!("{what}, expected a whole number"),
+        "f32" | "f64" => format!("{what}, expected a number"),
+        name if name.starts_with("struct ") || name == "a map" => format!("{what}, expected an object"),
+        "a sequence" => format!("{what}, expected an array"),
+        "a boolean" => format!("{what}, expected true or false"),
+        name => format!("{what}, expected {}", name.trim_start_matches("one of ")),
+    }
 }
 
 /// 201 with the new resource.

@@ -310,3 +310,38 @@ async fn nothing_is_answered_for_before_it_is_on_the_disk() {
     let between = &calls[asked..answered];
     assert!(between.lines().any(|line| (line.contains("fsync(") || line.contains("fdatasync(")) && line.ends_with("= 0")), "{between}");
 }
+
+#[test]
+fn a_slip_of_the_pen_is_said_and_makes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("dtaa");
+    for arguments in [&["doctor"][..], &["search", "Docs", "lamps"], &["user", "list"], &["token", "list", "--workspace", "Acme"]] {
+        let sentence = failure(&run(&folder, arguments, ""), 2);
+        assert!(sentence.contains("--data-dir"), "{sentence}");
+    }
+    assert!(!folder.exists());
+    for (name, value) in [
+        ("ILLUMICHAT_LOG__LEVEL", "loud"),
+        ("ILLUMICHAT_CHAT__TIMEOUT_SECONDS", "0"),
+        ("ILLUMICHAT_LIMITS__CHAT", "0"),
+        ("ILLUMICHAT_EGRESS__ALLOW", "http://x"),
+        ("OPENAI_BASE_URL", "nonsense"),
+    ] {
+        let output = illumichat(&folder).args(["serve", "--listen", "127.0.0.1:0"]).env(name, value).output().unwrap();
+        let sentence = failure(&output, 2);
+        assert!(sentence.contains("is not valid"), "{name}: {sentence}");
+    }
+    let output = illumichat(&folder).args(["config"]).env("ILLUMICHAT_EGRESS__ALLOW", "10.0.0.0/8, intranet.example").output().unwrap();
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains("intranet.example"), "{output:?}");
+}
+
+#[test]
+fn guests_get_no_token_from_the_command_line() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    set_up(&folder);
+    let guest = ["user", "create", "--email", "gus@example.com", "--name", "Gus", "--workspace", "Acme", "--role", "guest", "--password-stdin"];
+    assert!(run(&folder, &guest, "correct horse battery\n").status.success());
+    let sentence = failure(&run(&folder, &["token", "create", "--email", "gus@example.com", "--workspace", "Acme", "--name", "x"], ""), 2);
+    assert!(sentence.contains("guest"), "{sentence}");
+}

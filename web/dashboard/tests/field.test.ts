@@ -17,6 +17,8 @@ describe("a submission", () => {
     expect(submission.details).toEqual({ name: "Too long.", other: "Odd." });
     submission.clear("name");
     expect(submission.details).toEqual({ other: "Odd." });
+    submission.clear("other");
+    expect(submission.error).toBeNull();
     expect(await submission.run(async () => undefined)).toBe(true);
     expect(submission.error).toBeNull();
   });
@@ -55,4 +57,12 @@ test("a problem shows the details that no field shows", async () => {
   expect(alert.textContent).toContain("Some fields are not right.");
   expect(alert.textContent).toContain("other: Odd.");
   expect(alert.textContent).not.toContain("Too long.");
+});
+
+test("a problem that the fields tell is not told twice", async () => {
+  const submission = new Submission();
+  await submission.run(() => Promise.reject(refused));
+  render(Problem, { submission, fields: ["name", "other"] });
+  expect(screen.getByRole("alert").textContent).toContain("2 marked fields");
+  expect(screen.getByRole("alert").textContent).not.toContain("Some fields");
 });

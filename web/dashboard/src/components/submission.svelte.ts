@@ -37,6 +37,8 @@ export class Submission {
       this.details = {};
     } else if (this.why(field) !== undefined) {
       this.details = Object.fromEntries(Object.entries(this.details).filter(([name]) => !belongs(name, field)));
+      // All that was wrong has been seen to.
+      if (Object.keys(this.details).length === 0) this.error = null;
     }
   }
 

@@ -245,6 +245,7 @@ export const de: Dictionary = {
   "pager.older": "Weiter",
   "pager.range": "{from} bis {to} von {total}",
 
+  "problem.marked": { one: "Bitte sehen Sie sich das markierte Feld an.", other: "Bitte sehen Sie sich die {count} markierten Felder an." },
   "problem.offline": "Der Server ist nicht erreichbar. Prüfen Sie Ihre Verbindung und versuchen Sie es erneut.",
   "problem.request": "(Im Protokoll des Servers steht es unter {id}.)",
   "problem.unexpected": "Auf dieser Seite ist etwas schiefgegangen. Laden Sie sie neu; bleibt es so, sagen Sie es dem Betreiber.",

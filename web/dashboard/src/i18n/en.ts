@@ -245,6 +245,7 @@ export const en = {
   "pager.older": "Next",
   "pager.range": "{from} to {to} of {total}",
 
+  "problem.marked": { one: "Please look at the marked field.", other: "Please look at the {count} marked fields." },
   "problem.offline": "The server cannot be reached. Check your connection and try again.",
   "problem.request": "(The server’s log has it under {id}.)",
   "problem.unexpected": "Something went wrong on this page. Load it again; if it stays so, tell whoever runs this server.",

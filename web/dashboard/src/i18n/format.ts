@@ -1,8 +1,13 @@
 /** Numbers and times as the chosen language writes them. */
 import { locale } from "./index.svelte.ts";
 
+/** The chosen language as it is written where the reader lives, if the browser knows: English dates differ. */
+function region(): string {
+  return navigator.languages.find((tag) => tag.split("-", 1)[0] === locale()) ?? locale();
+}
+
 export function formatNumber(value: number, options?: Intl.NumberFormatOptions): string {
-  return new Intl.NumberFormat(locale(), options).format(value);
+  return new Intl.NumberFormat(region(), options).format(value);
 }
 
 const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
@@ -34,7 +39,7 @@ const steps: [Intl.RelativeTimeFormatUnit, number][] = [
 /** "3 minutes ago"; under a minute "now". */
 export function formatAgo(time: string, now = Date.now()): string {
   const seconds = (Date.parse(time) - now) / 1000;
-  const format = new Intl.RelativeTimeFormat(locale(), { numeric: "auto" });
+  const format = new Intl.RelativeTimeFormat(region(), { numeric: "auto" });
   for (const [unit, size] of steps) {
     if (Math.abs(seconds) >= size) return format.format(Math.trunc(seconds / size), unit);
   }
@@ -42,9 +47,9 @@ export function formatAgo(time: string, now = Date.now()): string {
 }
 
 export function formatTime(time: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+  return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
 }
 
 export function formatDate(time: string): string {
-  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium" }).format(new Date(time));
+  return new Intl.DateTimeFormat(region(), { dateStyle: "medium" }).format(new Date(time));
 }

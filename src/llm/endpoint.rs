@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use poem_openapi::Enum;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Failure;
@@ -65,7 +67,9 @@ impl Default for Timeouts {
 }
 
 /// What a provider is, and so which wire format it speaks and where it is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "kebab-case", rename = "ProviderKind")]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Openai,
     Anthropic,

@@ -13,20 +13,21 @@ use crate::{
     access::{AccountApi, AuthApi, TokensApi},
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
-    assistants::{AssistantsApi, ModelsApi},
+    assistants::{AssistantsApi, HistoryApi, SharingApi},
     conversations::ConversationsApi,
     error::Result,
     http::{Front, complete_openapi},
+    providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     web,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

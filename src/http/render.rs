@@ -52,11 +52,6 @@ pub fn respond(error: &Error) -> Response {
     response.set_status(error.status());
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        if let Some(limit) = error.used_up_limit() {
-            for (name, value) in [("ratelimit-limit", u64::from(limit)), ("ratelimit-remaining", 0), ("ratelimit-reset", seconds)] {
-                response.headers_mut().insert(name, HeaderValue::from(value));
-            }
-        }
     }
     response
 }

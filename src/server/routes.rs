@@ -1,5 +1,7 @@
 //! Every address that the server answers, and the OpenAPI document that lists those of the API.
 
+use std::sync::{Arc, LazyLock};
+
 use poem::{
     Endpoint, EndpointExt, Response, Route, get, handler,
     http::{HeaderName, HeaderValue},
@@ -16,7 +18,7 @@ use crate::{
     assistants::{AssistantsApi, HistoryApi, SharingApi},
     conversations::ConversationsApi,
     error::Result,
-    http::{Front, complete_openapi},
+    http::{Front, Methods, complete_openapi},
     providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     web,
@@ -38,21 +40,20 @@ pub fn openapi() -> Result<Value> {
     complete_openapi(&service().spec())
 }
 
+/// The same, made once. A test makes it too, so that it is known to be one.
+fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi().unwrap_or_default());
+    &DOCUMENT
+}
+
 #[handler]
-fn openapi_document() -> Result<Response> {
-    static DOCUMENT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let text = match DOCUMENT.get() {
-        Some(text) => text,
-        None => {
-            let text = serde_json::to_string(&openapi()?)?;
-            DOCUMENT.get_or_init(|| text)
-        }
-    };
-    Ok(Response::builder().content_type("application/json; charset=utf-8").body(text.as_str()))
+fn openapi_document() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    Response::builder().content_type("application/json; charset=utf-8").body(TEXT.as_str())
 }
 
 pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
-    let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into() };
+    let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into(), methods: Arc::new(Methods::of(document())) };
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))

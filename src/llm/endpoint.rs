@@ -114,7 +114,9 @@ impl Kind {
         }
     }
 
-    /// Where it is found unless the settings say otherwise. Gemini is asked at its OpenAI-compatible address.
+    /// Where it is found unless the settings say otherwise. Gemini is asked at its OpenAI-compatible address and not in its
+    /// native format, because all that is asked of it here (streams, tools, usage, both ends) is had there, in the format that
+    /// nine of ten kinds share and that is tried against every fault.
     pub const fn default_base_url(self) -> Option<&'static str> {
         Some(match self {
             Kind::Openai => "https://api.openai.com/v1",

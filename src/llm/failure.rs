@@ -121,6 +121,8 @@ impl Failure {
             // Following would hand the key and the conversation to another host.
             300..=399 => Failure::Misconfigured("base address leads elsewhere; it must be the one that answers"),
             401 => Failure::Unauthorized,
+            // Google and xAI call a wrong key a bad request.
+            400 | 403 if error.is_some_and(says_bad_key) => Failure::Unauthorized,
             402 => Failure::OutOfCredit,
             429 if error.is_some_and(says_out_of_credit) => Failure::OutOfCredit,
             429 => Failure::RateLimited { retry_after },
@@ -166,6 +168,11 @@ impl Failure {
         }
         self
     }
+}
+
+fn says_bad_key(error: &Value) -> bool {
+    let words = message_of(error).to_lowercase();
+    words.contains("api key") && ["incorrect", "invalid", "not valid"].iter().any(|word| words.contains(word))
 }
 
 /// OpenAI says `insufficient_quota` in `code` and in `type`.

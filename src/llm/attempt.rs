@@ -124,7 +124,9 @@ impl Attempt {
                 if self.tries > self.route.retries {
                     return None;
                 }
-                if let Err(failure) = self.route.breaker.enter(Instant::now()) {
+                if self.tries == 0
+                    && let Err(failure) = self.route.breaker.enter(Instant::now())
+                {
                     self.tries = u32::MAX;
                     return Some(Err(failure));
                 }
@@ -142,13 +144,14 @@ impl Attempt {
                 }
                 Some(Err(failure)) => {
                     self.events = None;
-                    self.route.breaker.failed(&failure, Instant::now());
                     match self.pause(&failure) {
                         Some(pause) => {
                             tracing::warn!(provider = %self.route.endpoint.name, %failure, ?pause, "a provider failed and is asked once more");
                             sleep(pause).await;
                         }
                         None => {
+                            // However often it was tried, for the breaker it is one failure.
+                            self.route.breaker.failed(&failure, Instant::now());
                             self.tries = u32::MAX;
                             return Some(Err(failure));
                         }
@@ -182,7 +185,8 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        if self.events.is_some() && !self.said {
+        // `u32::MAX` is one that has ended by itself.
+        if !self.said && (1..u32::MAX).contains(&self.tries) {
             self.route.breaker.left(Instant::now());
         }
     }

@@ -85,6 +85,8 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
         if response.status() == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(header::ALLOW, self.front.methods.allowed(&path));
         }
+        // On errors too, which are made here; a page or a file may have said it already.
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }

@@ -4,8 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use poem::{
     Endpoint, EndpointExt, Response, Route, get, handler,
-    http::{HeaderName, HeaderValue},
-    middleware::{AddData, SetHeader},
+    middleware::AddData,
 };
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -64,6 +63,5 @@ pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = R
         .with(Cors { app: app.clone() })
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))
-        .with(SetHeader::new().appending(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")))
         .with(front)
 }

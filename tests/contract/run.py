@@ -79,7 +79,7 @@ def make_things(api):
     api("POST", f"{root}/assistants/{assistant}/projects", {"projectId": project})
     question = [{"role": "user", "content": "How long do refunds take?"}]
     chat = api("POST", "/api/chat", {"assistantId": assistant, "messages": question, "stream": False})
-    api("PUT", f"{root}/providers/openai", {"apiKey": "sk-contract-0123456789", "models": ["gpt-4o"]})
+    api("PUT", f"{root}/providers/openai", {"apiKey": "sk-contract-0123456789", "baseUrl": "http://127.0.0.1:9/v1", "models": ["gpt-4o"]})
     return {
         "ws": workspace, "projects": project, "document": document, "assistants": assistant, "widget": assistant,
         "conversations": chat["chatId"], "chat": chat["chatId"], "message": chat["messageId"], "providers": "openai",

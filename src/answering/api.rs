@@ -31,6 +31,7 @@ use crate::{
     conversations::{self, Channel, Citation, Message, MessageRole, Source},
     error::{Error, Result},
     http::{Body, NoContent, Tag},
+    providers,
     secrets::sha256_hex,
 };
 
@@ -170,7 +171,7 @@ impl MessagesApi {
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }])?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
             assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)
@@ -197,7 +198,7 @@ impl ChatApi {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let body = body.0;
         let messages = check_messages(body.messages)?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let assistant = assistants::service::get_usable(&app, connection, &who, &body.assistant_id)?;
             if let Some(id) = &body.chat_id {

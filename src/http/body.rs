@@ -37,6 +37,10 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         expect_json(request)?;
         let bytes = read_limited(body, KIB << 10).await?;
+        // serde would take a list for an object, field by field.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(Error::bad_request("The body is a list; this address needs a JSON object.").into());
+        }
         Ok(Body(parse_json(&bytes)?))
     }
 }

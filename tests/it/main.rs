@@ -8,6 +8,7 @@ mod conversations;
 mod crash;
 mod documents;
 mod embed;
+mod http;
 mod llm;
 mod openapi;
 mod projects;

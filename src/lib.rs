@@ -38,6 +38,8 @@ pub mod workspaces;
 
 pub mod files;
 
+pub mod contacts;
+
 pub mod assistants;
 
 pub mod knowledge;

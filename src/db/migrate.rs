@@ -33,6 +33,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     3 "0003_knowledge",
     4 "0004_conversations",
     9 "0009_events",
+    11 "0011_contacts",
+    12 "0012_tickets",
 ];
 
 /// What `apply` would do to a database.

@@ -16,6 +16,8 @@ pub enum Tag {
     /// Asking an assistant.
     Chat,
     Conversations,
+    /// The people who write.
+    Contacts,
     /// What the widget on a customer's page calls, without an account.
     Widget,
     Models,

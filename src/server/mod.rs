@@ -14,7 +14,7 @@ pub use routes::openapi;
 use crate::{
     answering::Answers,
     app::App,
-    conversations,
+    contacts, conversations,
     error::{Error, Result},
     files,
     jobs::Handlers,
@@ -85,11 +85,12 @@ impl Server {
 
 /// Who handles which kind of job.
 pub fn handlers(app: &App) -> Handlers {
-    let (ingesting, calibrating, removing) = (app.clone(), app.clone(), app.clone());
+    let (ingesting, calibrating, removing, importing) = (app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
+        .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
 }
 
 /// What has to be done now and then.

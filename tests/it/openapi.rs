@@ -102,6 +102,20 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("send_message", Least::Role(Role::Member)),
     ("get_receipt", Least::Role(Role::Member)),
     ("export_conversation", Least::Role(Role::Member)),
+    ("list_contacts", Least::Role(Role::Member)),
+    ("create_contact", Least::Role(Role::Member)),
+    ("upsert_contact", Least::Role(Role::Member)),
+    ("export_contacts", Least::Role(Role::Admin)),
+    ("get_contact", Least::Role(Role::Member)),
+    ("update_contact", Least::Role(Role::Member)),
+    ("merge_contact", Least::Role(Role::Admin)),
+    ("block_contact", Least::Role(Role::Member)),
+    ("unblock_contact", Least::Role(Role::Member)),
+    ("list_contact_notes", Least::Role(Role::Member)),
+    ("create_contact_note", Least::Role(Role::Member)),
+    ("delete_contact_note", Least::Role(Role::Member)),
+    ("import_contacts", Least::Role(Role::Admin)),
+    ("get_contact_import", Least::Role(Role::Admin)),
     ("get_widget_config", Least::Anyone),
     ("open_widget_session", Least::Anyone),
     ("init_widget_session", Least::Anyone),
@@ -169,6 +183,7 @@ struct Things {
     chat: String,
     message: String,
     token: String,
+    contact: String,
 }
 
 impl Things {
@@ -187,6 +202,7 @@ impl Things {
             chat: answer.chat_id().to_owned(),
             message: answer.message_id().to_owned(),
             token: text(&tokens["data"][0]["id"]),
+            contact: text(&create_contact(owner, json!({"email": "visitor@example.com"})).await["id"]),
         }
     }
 
@@ -207,6 +223,7 @@ impl Things {
                     (_, "conversations" | "chat") => &self.chat,
                     (_, "messages") => &self.message,
                     (_, "tokens") => &self.token,
+                    (_, "contacts") => &self.contact,
                     _ => "none",
                 };
                 before = part;

@@ -21,6 +21,14 @@ pub mod prefix {
     pub const JOB: &str = "job";
     pub const VISITOR: &str = "vis";
     pub const EVENT: &str = "evt";
+    pub const CONTACT: &str = "con";
+    pub const NOTE: &str = "note";
+    pub const IMPORT: &str = "imp";
+    pub const TICKET: &str = "tkt";
+    pub const COMMENT: &str = "com";
+    pub const CHANGE: &str = "chg";
+    pub const WEBHOOK: &str = "wh";
+    pub const DELIVERY: &str = "del";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -38,7 +38,11 @@ pub mod workspaces;
 
 pub mod providers;
 
+pub mod webhooks;
+
 pub mod files;
+
+pub mod contacts;
 
 pub mod assistants;
 
@@ -46,9 +50,15 @@ pub mod knowledge;
 
 pub mod conversations;
 
+pub mod tickets;
+
 pub mod answering;
 
 pub mod widget;
+
+pub mod sms;
+
+pub mod profiles;
 
 pub mod demo;
 

@@ -20,6 +20,7 @@ use crate::{
     access::{Editor, Viewer},
     app::App,
     error::{Error, Result},
+    events::{self, Kind, NewEvent},
     http::{Body, Listing, NoContent, Paging, Tag, patch},
     providers,
 };

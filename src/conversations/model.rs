@@ -1,42 +1,9 @@
 //! A conversation and its messages, as the API shows them.
 
-use poem_openapi::{Enum, Object};
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
-use crate::{access::Caller, clock::Timestamp};
-
-/// An enum that is stored and shown as a word.
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident $word:literal),* $(,)? })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
-        pub enum $name {
-            $(#[oai(rename = $word)] #[serde(rename = $word)] $variant),*
-        }
-
-        impl $name {
-            pub const fn word(self) -> &'static str {
-                match self { $($name::$variant => $word),* }
-            }
-        }
-
-        impl ToSql for $name {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                Ok(self.word().into())
-            }
-        }
-
-        impl FromSql for $name {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                match value.as_str()? {
-                    $($word => Ok($name::$variant),)*
-                    _ => Err(FromSqlError::InvalidType),
-                }
-            }
-        }
-    )*};
-}
+use crate::{access::Caller, clock::Timestamp, db::words};
 
 words! {
     /// How the other side reaches us.

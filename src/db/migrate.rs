@@ -34,6 +34,10 @@ pub const MIGRATIONS: &[Migration] = migrations![
     4 "0004_conversations",
     6 "0006_providers",
     9 "0009_events",
+    11 "0011_contacts",
+    12 "0012_tickets",
+    13 "0013_webhooks",
+    14 "0014_sms",
 ];
 
 /// What `apply` would do to a database.

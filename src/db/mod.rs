@@ -5,6 +5,7 @@
 
 mod migrate;
 mod pool;
+mod words;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -14,6 +15,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::watch;
 
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
+pub(crate) use words::words;
 pub use writer::Tx;
 
 use crate::{

@@ -16,6 +16,12 @@ pub enum Tag {
     /// Asking an assistant.
     Chat,
     Conversations,
+    /// The people who write.
+    Contacts,
+    Tickets,
+    Webhooks,
+    /// SMS through Twilio.
+    Sms,
     /// What the widget on a customer's page calls, without an account.
     Widget,
     Models,

@@ -6,7 +6,7 @@ use poem::{
     Endpoint, EndpointExt, Response, Route, get, handler,
     middleware::AddData,
 };
-use poem_openapi::OpenApiService;
+use poem_openapi::{OpenApi, OpenApiService};
 use serde_json::Value;
 
 use super::health;
@@ -15,20 +15,30 @@ use crate::{
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, HistoryApi, SharingApi},
+    contacts::{ContactsApi, ImportsApi},
     conversations::ConversationsApi,
     error::Result,
     http::{Front, Methods, complete_openapi},
     providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    profiles::ProfilesApi,
+    sms::{SmsApi, SmsWebhookApi},
+    tickets::TicketsApi,
     web,
+    webhooks::WebhooksApi,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
-
-fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+/// Every API there is, lowest floor first.
+fn service() -> OpenApiService<impl OpenApi, ()> {
+    let people = (AuthApi, SetupApi, AccountApi, WorkspacesApi, TokensApi);
+    let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
+    let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi);
+    let conversations = (ChatApi, MessagesApi, ConversationsApi, WidgetApi);
+    let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi);
+    let channels = (WebhooksApi, SmsApi, SmsWebhookApi);
+    let apis = (people, assistants, knowledge, conversations, desk, channels);
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

@@ -107,6 +107,12 @@ pub fn find_models(connection: &Connection, id: &str) -> Result<(Option<String>,
     Ok(found.map_or((None, Vec::new()), |(default, allowed)| (default, serde_json::from_str(&allowed).unwrap_or_default())))
 }
 
+/// What the workspace's people have set for it.
+pub fn find_settings(connection: &Connection, id: &str) -> Result<Settings> {
+    let found: Option<String> = connection.prepare_cached("select settings from workspaces where id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
+    Ok(found.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
 /// The name of a workspace that this user alone owns.
 pub fn find_workspace_with_last_owner(connection: &Connection, user_id: &str) -> Result<Option<String>> {
     Ok(connection

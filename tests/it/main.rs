@@ -4,6 +4,7 @@ mod architecture;
 mod assistants;
 mod auth;
 mod chat;
+mod contacts;
 mod conversations;
 mod crash;
 mod documents;

@@ -74,10 +74,9 @@ create table ticket_changes (
 ) strict;
 create index ticket_changes_by_ticket on ticket_changes (workspace_id, ticket_id, row);
 
--- How a workspace wants its tickets: opening hours, targets, and what visitors may do. JSON, as the API shows it.
-create table ticket_settings (
+-- How far each reader of the events has come: who tells of them, or acts on them, goes on from here.
+create table event_readers (
     row integer primary key,
-    workspace_id text not null unique references workspaces (id) on delete cascade,
-    settings text not null,
-    updated_at integer not null
+    name text not null unique,
+    sequence integer not null
 ) strict;

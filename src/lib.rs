@@ -36,6 +36,8 @@ pub mod access;
 
 pub mod workspaces;
 
+pub mod webhooks;
+
 pub mod files;
 
 pub mod contacts;
@@ -46,9 +48,15 @@ pub mod knowledge;
 
 pub mod conversations;
 
+pub mod tickets;
+
 pub mod answering;
 
 pub mod widget;
+
+pub mod sms;
+
+pub mod profiles;
 
 pub mod demo;
 

@@ -21,6 +21,7 @@ use crate::{
     app::App,
     db::Tx,
     error::{Error, Result},
+    events::{self, Kind, NewEvent},
     http::{Body, Listing, NoContent, Paging, Tag, patch},
     workspaces,
 };
@@ -160,7 +161,10 @@ impl AssistantsApi {
                 }
                 let model_named = body.0.over(&mut assistant)?;
                 assistant.updated_at = app.now();
-                save(&app, tx, &who.workspace_id, &assistant, model_named)
+                let saved = save(&app, tx, &who.workspace_id, &assistant, model_named)?;
+                let told = NewEvent { workspace_id: &who.workspace_id, kind: Kind::AssistantUpdated, resource_id: &saved.id, data: serde_json::to_value(&saved)? };
+                events::emit(tx, &app.ids, saved.updated_at, &told)?;
+                Ok(saved)
             })
             .await?;
         Ok(versioned(assistant))

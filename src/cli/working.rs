@@ -22,7 +22,7 @@ impl Working {
         let lock = Lock::try_take(&app.config.data_dir)?;
         let stop = CancellationToken::new();
         let workers = lock.is_some().then(|| {
-            let (queue, handlers, stop) = (app.jobs.clone(), handlers(app), stop.clone());
+            let (queue, handlers, stop) = (app.jobs.clone(), handlers(app, &crate::answering::Answers::default()), stop.clone());
             tokio::spawn(async move { queue.run(handlers, 2, stop).await })
         });
         Ok(Working { _lock: lock, stop, workers })

@@ -121,6 +121,7 @@ fn add_provider_variables(config: &mut Config) {
             provider.base_url = provider.base_url.take().or(base);
         }
     }
+    config.twilio.api_base = config.twilio.api_base.take().or(variable("TWILIO_API_BASE"));
     if let Some(host) = variable("OLLAMA_HOST") {
         config.providers.entry("ollama".to_owned()).or_default().base_url.get_or_insert_with(|| ollama::base_url(&host));
     }

@@ -39,6 +39,7 @@ pub struct Config {
     pub embed: Embed,
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
+    pub twilio: Twilio,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -94,6 +95,8 @@ pub struct Limits {
     pub widget_session: u32,
     pub widget_chat_session: u32,
     pub widget_chat_address: u32,
+    /// Twilio's requests for one assistant.
+    pub sms: u32,
     /// Wrong sign-ins for one account and address in 15 minutes.
     pub signin_account: u32,
     /// Wrong sign-ins from one address in 15 minutes.
@@ -118,6 +121,14 @@ pub struct Embed {
 pub struct Chat {
     pub timeout_seconds: u64,
     pub linger_seconds: u64,
+}
+
+/// Where Twilio's REST API is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Twilio {
+    /// Twilio's own address where it is not set.
+    pub api_base: Option<String>,
 }
 
 /// A provider of models, as the operator configures it once for the instance.
@@ -151,6 +162,7 @@ impl Default for Config {
             embed: Embed::default(),
             chat: Chat::default(),
             providers: BTreeMap::new(),
+            twilio: Twilio::default(),
         }
     }
 }
@@ -177,6 +189,7 @@ impl Default for Limits {
             widget_session: 30,
             widget_chat_session: 20,
             widget_chat_address: 60,
+            sms: 300,
             signin_account: 10,
             signin_address: 30,
         }

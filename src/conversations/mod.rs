@@ -3,6 +3,7 @@
 mod api;
 mod export;
 pub mod model;
+pub mod outgoing;
 pub mod store;
 
 pub use api::{ConversationsApi, get_seen};

@@ -67,6 +67,12 @@ pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()>
     Ok(())
 }
 
+/// Says whose it is.
+pub fn set_contact(tx: &Tx<'_>, workspace_id: &str, id: &str, contact_id: &str) -> Result<()> {
+    tx.prepare_cached("update conversations set contact_id = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id, contact_id))?;
+    Ok(())
+}
+
 pub fn find_conversation(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<Conversation>> {
     Ok(connection
         .prepare_cached(&format!("select {CONVERSATION} from conversations c where c.workspace_id = ?1 and c.id = ?2"))?

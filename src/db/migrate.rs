@@ -36,6 +36,8 @@ pub const MIGRATIONS: &[Migration] = migrations![
     10 "0010_inbox",
     11 "0011_contacts",
     12 "0012_tickets",
+    13 "0013_webhooks",
+    14 "0014_sms",
 ];
 
 /// What `apply` would do to a database.

@@ -1,6 +1,6 @@
-//! The table `events`.
+//! The tables `events` and `event_readers`.
 
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::Value;
 
 use super::Kind;
@@ -97,4 +97,23 @@ pub fn last(connection: &Connection) -> Result<i64> {
 /// Those of the database.
 pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<usize> {
     Ok(tx.prepare_cached("delete from events where created_at < ?1")?.execute([before])?)
+}
+
+/// How far a reader has come: the sequence number of the last event that it is done with.
+///
+/// # Errors
+/// Those of the database.
+pub fn position(connection: &Connection, reader: &str) -> Result<i64> {
+    let found = connection.prepare_cached("select sequence from event_readers where name = ?1")?.query_row([reader], |row| row.get(0)).optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Notes how far a reader has come, in the transaction that has what it did.
+///
+/// # Errors
+/// Those of the database.
+pub fn set_position(tx: &Tx<'_>, reader: &str, sequence: i64) -> Result<()> {
+    tx.prepare_cached("insert into event_readers (name, sequence) values (?1, ?2) on conflict (name) do update set sequence = excluded.sequence")?
+        .execute((reader, sequence))?;
+    Ok(())
 }

@@ -42,8 +42,9 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self> {
         let mut policy = Policy::new(&config.egress.allow, config.airgap);
         // A base address that the operator's own file or environment names is allowed, private or not.
-        for provider in config.providers.values() {
-            if let Some(url) = provider.base_url.as_deref().and_then(|url| Url::parse(url).ok())
+        let bases = config.providers.values().map(|provider| provider.base_url.as_deref()).chain([config.twilio.api_base.as_deref()]);
+        for base in bases {
+            if let Some(url) = base.and_then(|url| Url::parse(url).ok())
                 && let Some(host) = url.host_str()
                 && !config.airgap
             {
@@ -95,6 +96,15 @@ impl Client {
         Ok(url)
     }
 
+    /// For what is sent to other people's servers: https alone, unless the operator has named the host or its network.
+    pub fn check_secure(&self, url: &Url) -> Result<()> {
+        self.policy.check(url)?;
+        if url.scheme() == "https" || self.policy.is_named(url) {
+            return Ok(());
+        }
+        Err(Error::bad_request("It must begin with https://. The operator can allow a host with `egress.allow`."))
+    }
+
     /// The same judgement for an address that is to be saved.
     pub fn check(&self, url: &Url) -> Result<()> {
         self.policy.check(url)
@@ -138,6 +148,16 @@ impl Policy {
             Host::Domain(name) if self.airgap && !is_localhost(name) => Err(refused(name)),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the operator has named this host, or the network of this address.
+    fn is_named(&self, url: &Url) -> bool {
+        let by_network = match url.host() {
+            Some(Host::Ipv4(address)) => self.networks.iter().any(|network| network.contains(&IpAddr::V4(address))),
+            Some(Host::Ipv6(address)) => self.networks.iter().any(|network| network.contains(&IpAddr::V6(address).to_canonical())),
+            _ => false,
+        };
+        by_network || url.host().is_some_and(|host| self.names(&host.to_string(), url.port_or_known_default().unwrap_or(443)))
     }
 
     fn names(&self, host: &str, port: u16) -> bool {

@@ -59,6 +59,7 @@ pub struct Limits {
     pub widget_session: Limiter<(std::net::IpAddr, String)>,
     pub widget_chat_session: Limiter<String>,
     pub widget_chat_address: Limiter<std::net::IpAddr>,
+    pub sms: Limiter<String>,
     pub signin_account: Limiter<(std::net::IpAddr, String)>,
     pub signin_address: Limiter<std::net::IpAddr>,
 }
@@ -74,6 +75,7 @@ impl Limits {
             widget_session: Limiter::per_minute(config.widget_session, on),
             widget_chat_session: Limiter::per_minute(config.widget_chat_session, on),
             widget_chat_address: Limiter::per_minute(config.widget_chat_address, on),
+            sms: Limiter::per_minute(config.sms, on),
             // Guessing a password stays slow also where the other limits are switched off.
             signin_account: Limiter::new(config.signin_account, quarter, true),
             signin_address: Limiter::new(config.signin_address, quarter, true),
@@ -87,6 +89,7 @@ impl Limits {
         self.widget_session.sweep();
         self.widget_chat_session.sweep();
         self.widget_chat_address.sweep();
+        self.sms.sweep();
         self.signin_account.sweep();
         self.signin_address.sweep();
     }

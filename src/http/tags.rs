@@ -18,6 +18,10 @@ pub enum Tag {
     Conversations,
     /// The people who write.
     Contacts,
+    Tickets,
+    Webhooks,
+    /// SMS through Twilio.
+    Sms,
     /// What the widget on a customer's page calls, without an account.
     Widget,
     Models,

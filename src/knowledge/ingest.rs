@@ -15,7 +15,11 @@ use super::{
 };
 use crate::{
     app::App,
+    clock::Timestamp,
+    db::Tx,
     error::{Error, Result},
+    events::{self, Kind, NewEvent},
+    ids::Ids,
     jobs::Job,
 };
 
@@ -108,10 +112,12 @@ pub async fn ingest(app: App, job: Job) -> Result<()> {
 
 async fn fail(app: &App, document: &IngestRow, message: &str) -> Result<()> {
     let (row, message, now) = (document.row, message.to_owned(), app.now());
+    let (ids, document) = (app.ids.clone(), document.clone());
     app.db
         .write(move |tx| {
             store::delete_chunks(tx, row)?;
-            store::set_failed(tx, row, &message, now)
+            store::set_failed(tx, row, &message, now)?;
+            tell(&ids, tx, &document, Kind::DocumentFailed, now)
         })
         .await
 }
@@ -137,22 +143,37 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
         let texts = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
         let vectors = app.embedder.passages(texts).await?;
         let (batch, now) = (prepared.clone(), app.now());
+        let (ids, told) = (app.ids.clone(), document.clone());
         let goes_on = app
             .db
-            .write(move |tx| store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now))
+            .write(move |tx| {
+                let goes_on = store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
+                if goes_on {
+                    tell(&ids, tx, &told, Kind::DocumentProgress, now)?;
+                }
+                Ok(goes_on)
+            })
             .await?;
         if !goes_on {
             return Ok(());
         }
     }
-    let (now, ids, workspace_id) = (app.now(), app.ids.clone(), document.workspace_id.clone());
+    let (now, ids, workspace_id, document) = (app.now(), app.ids.clone(), document.workspace_id.clone(), document.clone());
     app.db
         .write(move |tx| {
             store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)?;
             enqueue_calibration(tx, &ids, &workspace_id, project, now)?;
+            tell(&ids, tx, &document, Kind::DocumentCompleted, now)?;
             store::touch_project(tx, project, now)
         })
         .await
+}
+
+/// Tells of the document as it is now, where it still is.
+fn tell(ids: &Ids, tx: &Tx<'_>, document: &IngestRow, kind: Kind, now: Timestamp) -> Result<()> {
+    let Some(shown) = store::find_document_at(tx, &document.workspace_id, document.project, document.row)? else { return Ok(()) };
+    let told = NewEvent { workspace_id: &document.workspace_id, kind, resource_id: &shown.id, data: serde_json::to_value(&shown)? };
+    events::emit(tx, ids, now, &told)
 }
 
 async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {

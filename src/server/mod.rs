@@ -14,11 +14,12 @@ pub use routes::openapi;
 use crate::{
     answering::Answers,
     app::App,
-    contacts, conversations,
+    contacts,
+    conversations::{self, outgoing},
     error::{Error, Result},
     files,
     jobs::Handlers,
-    knowledge,
+    knowledge, sms, tickets, webhooks,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
@@ -32,8 +33,8 @@ pub struct Server {
 
 /// How long answers may go on after the order to stop.
 const GRACE: Duration = Duration::from_secs(20);
-/// How many jobs run side by side.
-const JOB_WORKERS: usize = 2;
+/// How many jobs run side by side: some wait for a model or for Twilio, and reading documents is bounded by itself.
+const JOB_WORKERS: usize = 6;
 
 /// Opens the port that the settings name.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
@@ -58,10 +59,18 @@ impl Server {
         let answers = Answers::default();
         let endpoint = routes::endpoint(app, &answers);
         let accepting = tokio::spawn(accept::run(listener, endpoint, stop.clone(), GRACE));
-        let (queue, handlers, stopped) = (app.jobs.clone(), handlers(app), stop.clone());
+        let (queue, handlers, stopped) = (app.jobs.clone(), handlers(app, &answers), stop.clone());
         let workers = tokio::spawn(async move { queue.run(handlers, JOB_WORKERS, stopped).await });
         tokio::spawn(housekeeping(app.clone(), stop.clone()));
+        tokio::spawn(tickets::follow_messages(app.clone(), stop.clone()));
+        tokio::spawn(webhooks::read_events(app.clone(), stop.clone()));
+        tokio::spawn(webhooks::deliver(app.clone(), stop.clone()));
         Ok(Server { address, answers, stop, accepting, workers })
+    }
+
+    /// The answers that this server is writing.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     /// Ends everything at once, as a crash would; for tests.
@@ -83,14 +92,22 @@ impl Server {
     }
 }
 
+/// How long it can be read what was sent to a webhook.
+const KEEP_DELIVERIES: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// Who handles which kind of job.
-pub fn handlers(app: &App) -> Handlers {
-    let (ingesting, calibrating, removing, importing) = (app.clone(), app.clone(), app.clone(), app.clone());
+pub fn handlers(app: &App, answers: &Answers) -> Handlers {
+    let (ingesting, calibrating, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
         .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
+        .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))
+        .with(outgoing::SMS_JOB, move |job| sms::send(sending.clone(), job))
+        .with(sms::SEND_WORDS_JOB, move |job| sms::send(saying.clone(), job))
+        .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }
 
 /// What has to be done now and then.
@@ -113,5 +130,6 @@ async fn housekeeping(app: App, stop: CancellationToken) {
 /// Sessions, links and idempotency keys whose time is over.
 fn forget_expired(tx: &crate::db::Tx<'_>, now: crate::clock::Timestamp) -> Result<()> {
     crate::access::store::delete_expired_sessions(tx, now)?;
+    webhooks::store::prune(tx, now.minus(KEEP_DELIVERIES))?;
     conversations::store::delete_repeated_before(tx, now.minus(Duration::from_secs(24 * 3600)))
 }

@@ -19,15 +19,19 @@ use crate::{
     error::Result,
     http::{Front, complete_openapi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    profiles::ProfilesApi,
+    sms::{SmsApi, SmsWebhookApi},
+    tickets::TicketsApi,
     web,
+    webhooks::WebhooksApi,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

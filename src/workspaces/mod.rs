@@ -1,6 +1,7 @@
 //! Workspaces: what a business has to itself, and the first set-up that makes the first one.
 
 mod api;
+pub mod hours;
 pub mod model;
 pub mod service;
 pub mod store;

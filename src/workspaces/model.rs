@@ -3,6 +3,7 @@
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
+use super::hours::OpeningHours;
 use crate::{
     access::{Role, model::check_name},
     clock::Timestamp,
@@ -44,11 +45,42 @@ pub struct Settings {
     pub locale: String,
     /// Whether members may make API tokens, or admins alone.
     pub members_may_create_tokens: bool,
+    /// When somebody is there; null: always.
+    pub opening_hours: Option<OpeningHours>,
+    pub tickets: TicketSettings,
+}
+
+/// How long a ticket of one priority may take, in minutes of open time; null: as long as it will.
+#[derive(Debug, Clone, Copy, Object, Serialize, Deserialize, PartialEq, Eq, Default)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct TicketTarget {
+    pub first_response_minutes: Option<i64>,
+    pub resolution_minutes: Option<i64>,
+}
+
+#[derive(Debug, Clone, Object, Serialize, Deserialize, PartialEq, Eq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct TicketSettings {
+    pub critical: TicketTarget,
+    pub high: TicketTarget,
+    pub normal: TicketTarget,
+    pub low: TicketTarget,
+    /// Whether a visitor has to leave a name and an email with a ticket.
+    pub contact_required: bool,
+}
+
+impl Default for TicketSettings {
+    fn default() -> Self {
+        let hours = |first: i64, whole: i64| TicketTarget { first_response_minutes: Some(first * 60), resolution_minutes: Some(whole * 60) };
+        TicketSettings { critical: hours(1, 8), high: hours(4, 24), normal: hours(8, 48), low: hours(24, 120), contact_required: false }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true }
+        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true, opening_hours: None, tickets: TicketSettings::default() }
     }
 }
 
@@ -82,7 +114,22 @@ impl Settings {
         if self.locale.is_empty() || self.locale.len() > 35 || !self.locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(Error::invalid("settings.locale", "is not a language tag like en or pt-BR"));
         }
+        if let Some(hours) = &self.opening_hours {
+            hours.check()?;
+        }
+        let tickets = &self.tickets;
+        for (name, target) in [("critical", tickets.critical), ("high", tickets.high), ("normal", tickets.normal), ("low", tickets.low)] {
+            let minutes = [target.first_response_minutes, target.resolution_minutes];
+            if minutes.into_iter().flatten().any(|minutes| !(1..=525_600).contains(&minutes)) {
+                return Err(Error::invalid(format!("settings.tickets.{name}"), "must be 1 to 525600 minutes, or null"));
+            }
+        }
         Ok(())
+    }
+
+    /// The zone that the workspace's days are in.
+    pub fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)
     }
 }
 

@@ -7,9 +7,9 @@ use std::{
 };
 
 /// Lowest first; the same order as `src/lib.rs`.
-const FLOORS: [&str; 35] = [
+const FLOORS: [&str; 36] = [
     "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "events", "access", "workspaces", "audit", "webhooks", "files",
-    "contacts", "assistants", "knowledge", "conversations", "tickets", "tools", "answering", "inbox", "widget", "site_chat", "sms", "analytics", "demo",
+    "contacts", "assistants", "knowledge", "conversations", "tickets", "tools", "answering", "inbox", "widget", "site_chat", "sms", "profiles", "analytics", "demo",
     "web", "server", "bench", "cli",
 ];
 

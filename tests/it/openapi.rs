@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     assistants::create_assistant,
     chat::{help_desk, question},
+    contacts::create_contact,
 };
 use crate::support::{Client, TestApp, app::Credentials, spawn_app};
 
@@ -114,8 +115,37 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("list_contact_notes", Least::Role(Role::Member)),
     ("create_contact_note", Least::Role(Role::Member)),
     ("delete_contact_note", Least::Role(Role::Member)),
+    ("get_contact_timeline", Least::Role(Role::Member)),
+    ("export_contact", Least::Role(Role::Admin)),
+    ("delete_contact", Least::Role(Role::Admin)),
     ("import_contacts", Least::Role(Role::Admin)),
     ("get_contact_import", Least::Role(Role::Admin)),
+    ("list_tickets", Least::Role(Role::Member)),
+    ("create_ticket", Least::Role(Role::Member)),
+    ("get_ticket", Least::Role(Role::Member)),
+    ("update_ticket", Least::Role(Role::Member)),
+    ("delete_ticket", Least::Role(Role::Admin)),
+    ("list_ticket_comments", Least::Role(Role::Member)),
+    ("create_ticket_comment", Least::Role(Role::Member)),
+    ("list_ticket_activity", Least::Role(Role::Member)),
+    ("list_webhooks", Least::Role(Role::Admin)),
+    ("create_webhook", Least::Role(Role::Admin)),
+    ("get_webhook", Least::Role(Role::Admin)),
+    ("update_webhook", Least::Role(Role::Admin)),
+    ("delete_webhook", Least::Role(Role::Admin)),
+    ("rotate_webhook_secret", Least::Role(Role::Admin)),
+    ("test_webhook", Least::Role(Role::Admin)),
+    ("list_webhook_deliveries", Least::Role(Role::Admin)),
+    ("get_webhook_delivery", Least::Role(Role::Admin)),
+    ("retry_webhook_delivery", Least::Role(Role::Admin)),
+    ("get_sms_config", Least::Role(Role::Admin)),
+    ("put_sms_config", Least::Role(Role::Admin)),
+    ("delete_sms_config", Least::Role(Role::Admin)),
+    ("test_sms", Least::Role(Role::Admin)),
+    ("get_sms_analytics", Least::Role(Role::Admin)),
+    ("list_sms_messages", Least::Role(Role::Member)),
+    ("receive_sms", Least::Anyone),
+    ("receive_sms_status", Least::Anyone),
     ("get_widget_config", Least::Anyone),
     ("open_widget_session", Least::Anyone),
     ("init_widget_session", Least::Anyone),
@@ -184,6 +214,8 @@ struct Things {
     message: String,
     token: String,
     contact: String,
+    ticket: String,
+    webhook: String,
 }
 
 impl Things {
@@ -202,6 +234,8 @@ impl Things {
             chat: answer.chat_id().to_owned(),
             message: answer.message_id().to_owned(),
             token: text(&tokens["data"][0]["id"]),
+            ticket: text(&owner.post(&owner.path("/tickets"), json!({"subject": "Broken"})).await.expect(201)["id"]),
+            webhook: text(&owner.post(&owner.path("/webhooks"), json!({"url": "https://example.com/hook", "events": ["ticket.resolved"]})).await.expect(201)["id"]),
             contact: text(&create_contact(owner, json!({"email": "visitor@example.com"})).await["id"]),
         }
     }
@@ -224,6 +258,8 @@ impl Things {
                     (_, "messages") => &self.message,
                     (_, "tokens") => &self.token,
                     (_, "contacts") => &self.contact,
+                    (_, "tickets") => &self.ticket,
+                    (_, "webhooks") => &self.webhook,
                     _ => "none",
                 };
                 before = part;

@@ -177,7 +177,7 @@ async fn index(app: App, dataset: &Dataset) -> Result<Indexed> {
     let (workspace_id, project_id) = if known { find_kept(&app)? } else { make_project(&app).await? };
     let project = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, true))?.ok_or_else(|| Error::not_found("project"))?;
     let stop = CancellationToken::new();
-    let (queue, handling, stopped) = (app.jobs.clone(), handlers(&app), stop.clone());
+    let (queue, handling, stopped) = (app.jobs.clone(), handlers(&app, &crate::answering::Answers::default()), stop.clone());
     let workers = tokio::spawn(async move { queue.run(handling, 4, stopped).await });
     let mut ids: HashMap<i64, Vec<String>> = HashMap::new();
     let progress = indicatif::ProgressBar::new(dataset.documents.len() as u64);

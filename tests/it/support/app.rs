@@ -78,7 +78,7 @@ impl TestApp {
 
     /// Runs every job that is due, so that a test need not wait for the workers.
     pub async fn drain(&self) {
-        let handlers = handlers(&self.app);
+        let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
         while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
         // A worker may have taken a job just before; it is done when nothing waits or runs.
         for _ in 0..600 {

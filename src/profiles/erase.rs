@@ -1,0 +1,44 @@
+//! The erasure of a person: one transaction takes everything away, overwritten and not just unlinked (`secure_delete`), then
+//! the write-ahead log is emptied. Files go by the job that their release leaves. Copies in backups age out.
+
+use serde_json::json;
+
+use super::store;
+use crate::{
+    app::App,
+    contacts::{self, Contact},
+    db::Tx,
+    error::Result,
+    events::{self, Kind, NewEvent},
+    files, webhooks,
+};
+
+/// Texts by which a person could be found in what was told of others.
+fn traces(contact: &Contact) -> Vec<String> {
+    // A name alone may be anybody's.
+    let texts = [Some(&contact.id), contact.email.as_ref(), contact.phone.as_ref()];
+    texts.into_iter().flatten().cloned().collect()
+}
+
+pub async fn erase(app: &App, workspace_id: String, id: String) -> Result<()> {
+    let (app_, now) = (app.clone(), app.now());
+    app.db.write(move |tx| erase_rows(&app_, tx, &workspace_id, &id, now)).await?;
+    app.jobs.wake();
+    // What was written before is still in the log until then.
+    app.db.checkpoint().await
+}
+
+fn erase_rows(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: crate::clock::Timestamp) -> Result<()> {
+    let contact = contacts::service::get_contact(tx, workspace_id, id)?;
+    let resources = serde_json::to_string(&store::resource_ids(tx, workspace_id, id)?)?;
+    let texts = serde_json::to_string(&traces(&contact))?;
+    for hash in store::file_hashes(tx, workspace_id, id)? {
+        files::release(tx, &app.ids, &hash, now)?;
+    }
+    webhooks::store::erase(tx, workspace_id, &resources, &texts)?;
+    store::empty_events(tx, workspace_id, &resources, &texts)?;
+    store::delete_rows(tx, workspace_id, id)?;
+    store::end_imports(tx, workspace_id, now)?;
+    contacts::store::delete_contact(tx, workspace_id, id)?;
+    events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ContactDeleted, resource_id: id, data: json!({"id": id}) })
+}

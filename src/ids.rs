@@ -21,6 +21,12 @@ pub mod prefix {
     pub const JOB: &str = "job";
     pub const VISITOR: &str = "vis";
     pub const EVENT: &str = "evt";
+    pub const MACRO: &str = "mac";
+    pub const SITE: &str = "site";
+    pub const LEAD: &str = "lead";
+    pub const FEEDBACK: &str = "fb";
+    pub const PRESENCE: &str = "prs";
+    pub const FILE: &str = "file";
     pub const CONTACT: &str = "con";
     pub const NOTE: &str = "note";
     pub const IMPORT: &str = "imp";

@@ -13,6 +13,15 @@ words! {
     MessageRole { User "user", Assistant "assistant", Agent "agent", Note "note", Event "event" }
     /// Of an answer: still written, whole, stopped by somebody, or broken off by a failure.
     MessageStatus { Streaming "streaming", Complete "complete", Stopped "stopped", Failed "failed" }
+    /// Why a person is wanted.
+    HandoffReason {
+        CustomerRequest "customer_request",
+        MissingKnowledge "missing_knowledge",
+        UnsupportedRequest "unsupported_request",
+        Policy "policy",
+        ToolFailure "tool_failure",
+        LowRating "low_rating",
+    }
 }
 
 impl Channel {
@@ -28,7 +37,8 @@ impl Channel {
 pub struct Conversation {
     pub id: String,
     pub title: Option<String>,
-    pub assistant_id: String,
+    /// Null where no assistant answers: some sites.
+    pub assistant_id: Option<String>,
     pub channel: Channel,
     pub status: ConversationStatus,
     pub handler: Handler,
@@ -37,6 +47,16 @@ pub struct Conversation {
     pub message_count: i64,
     pub tags: Vec<String>,
     pub rating: Option<i64>,
+    /// Why a person is wanted, until one has it.
+    pub handoff_reason: Option<HandoffReason>,
+    pub handed_off_at: Option<Timestamp>,
+    /// When it was told once more that nobody had come.
+    pub escalated_at: Option<Timestamp>,
+    pub snoozed_until: Option<Timestamp>,
+    /// How many of the customer's messages the caller has not read; left out in events, which are told to many.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<i64>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub last_message_at: Timestamp,
@@ -65,9 +85,27 @@ pub struct Message {
     pub sources: Vec<Source>,
     /// Which characters of the content which source supports.
     pub citations: Vec<Citation>,
+    pub attachments: Vec<Attachment>,
     pub feedback: Option<i64>,
     pub status: MessageStatus,
     pub created_at: Timestamp,
+}
+
+/// A file in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    pub id: String,
+    pub filename: String,
+    pub mime_type: String,
+    pub bytes: i64,
+    /// On this server: relative to its address.
+    pub url: String,
+    /// What the site-key API calls it by.
+    #[oai(skip)]
+    #[serde(default, skip_serializing)]
+    pub number: i64,
 }
 
 /// A passage that an answer was made from.

@@ -6,7 +6,11 @@ use super::model::{Channel, Citation, Conversation, ConversationStatus, Handler,
 use crate::{access::Caller, clock::Timestamp, db::Tx, error::Result};
 
 const CONVERSATION: &str = "c.id, c.title, c.assistant_id, c.channel, c.status, c.handler, c.assignee_id, c.contact_id, c.message_count, c.tags,
-    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id";
+    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until";
+
+/// The same with how much of it `:user` has not read.
+const UNREAD: &str = "(select count(*) from messages m where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.role = 'user'
+    and m.created_at > coalesce((select r.read_at from conversation_reads r where r.workspace_id = c.workspace_id and r.conversation_id = c.id and r.user_id = :user), 0))";
 
 fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
     Ok(Conversation {
@@ -25,28 +29,40 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
         updated_at: row.get(12)?,
         last_message_at: row.get(13)?,
         user_id: row.get(14)?,
+        handoff_reason: row.get(15)?,
+        handed_off_at: row.get(16)?,
+        escalated_at: row.get(17)?,
+        snoozed_until: row.get(18)?,
+        unread: None,
     })
+}
+
+fn conversation_with_unread(row: &Row<'_>) -> rusqlite::Result<Conversation> {
+    Ok(Conversation { unread: row.get(19)?, ..conversation(row)? })
 }
 
 pub struct NewConversation<'a> {
     pub id: &'a str,
     pub workspace_id: &'a str,
-    pub assistant_id: &'a str,
+    pub assistant_id: Option<&'a str>,
     pub channel: Channel,
     pub user_id: Option<&'a str>,
+    pub contact_id: Option<&'a str>,
     pub title: Option<&'a str>,
     pub now: Timestamp,
 }
 
 pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()> {
     tx.prepare_cached(
-        "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, tags, message_count,
-             created_at, updated_at, last_message_at)
-         values (:id, :ws, :assistant_id, :title, :channel, 'open', 'ai', :user_id, '[]', 0, :now, :now, :now)",
+        "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, contact_id, tags,
+             message_count, created_at, updated_at, last_message_at)
+         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', 0, :now, :now, :now)",
     )?
     .execute(named_params! {
         ":id": new.id, ":ws": new.workspace_id, ":assistant_id": new.assistant_id, ":title": new.title, ":channel": new.channel,
-        ":user_id": new.user_id, ":now": new.now,
+        ":user_id": new.user_id, ":contact_id": new.contact_id, ":now": new.now,
+        // Where no assistant answers, people do from the beginning.
+        ":handler": if new.assistant_id.is_some() { Handler::Ai } else { Handler::Human },
     })?;
     Ok(())
 }
@@ -64,6 +80,31 @@ pub fn find_conversation(connection: &Connection, workspace_id: &str, id: &str) 
         .optional()?)
 }
 
+/// The same as one person sees it, with what they have not read.
+pub fn find_conversation_of(connection: &Connection, workspace_id: &str, id: &str, user_id: &str) -> Result<Option<Conversation>> {
+    Ok(connection
+        .prepare_cached(&format!("select {CONVERSATION}, {UNREAD} from conversations c where c.workspace_id = :ws and c.id = :id"))?
+        .query_row(named_params! {":ws": workspace_id, ":id": id, ":user": user_id}, conversation_with_unread)
+        .optional()?)
+}
+
+/// Writes everything that people change of a conversation.
+pub fn update_conversation(tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "update conversations set title = :title, status = :status, handler = :handler, assignee_id = :assignee_id, contact_id = :contact_id,
+             tags = :tags, rating = :rating, handoff_reason = :handoff_reason, handed_off_at = :handed_off_at, escalated_at = :escalated_at,
+             snoozed_until = :snoozed_until, updated_at = :now
+         where workspace_id = :ws and id = :id",
+    )?
+    .execute(named_params! {
+        ":ws": workspace_id, ":id": conversation.id, ":title": conversation.title, ":status": conversation.status, ":handler": conversation.handler,
+        ":assignee_id": conversation.assignee_id, ":contact_id": conversation.contact_id, ":tags": serde_json::to_string(&conversation.tags)?,
+        ":rating": conversation.rating, ":handoff_reason": conversation.handoff_reason, ":handed_off_at": conversation.handed_off_at,
+        ":escalated_at": conversation.escalated_at, ":snoozed_until": conversation.snoozed_until, ":now": now,
+    })?;
+    Ok(())
+}
+
 /// What a list of conversations is narrowed by.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -73,25 +114,34 @@ pub struct Filter {
     pub handler: Option<Handler>,
     pub assignee_id: Option<String>,
     pub contact_id: Option<String>,
+    /// Whether one's own conversations by API and dashboard are left out.
+    pub inbox_only: bool,
+    pub tag: Option<String>,
+    /// Whether only those with something that the caller has not read.
+    pub unread_only: bool,
+    /// Whether it sleeps.
+    pub snoozed: Option<bool>,
     /// Words that were said, each as a prefix.
     pub q: Option<String>,
 }
 
 /// The conversations that the caller may see, the one with the newest message first.
 pub fn list_conversations(connection: &Connection, who: &Caller, filter: &Filter, limit: i64, offset: i64) -> Result<(Vec<Conversation>, i64)> {
-    const SEEN: &str = "c.workspace_id = :ws
-        and (c.channel in ('widget', 'sms', 'site') or c.user_id = :user or :admin)
+    let seen = format!("c.workspace_id = :ws
+        and (c.channel in ('widget', 'sms', 'site') or (not :inbox_only and (c.user_id = :user or :admin)))
+        and (:tag is null or exists (select 1 from json_each(c.tags) t where t.value = :tag))
+        and (:snoozed is null or (c.snoozed_until is not null) = :snoozed) and (not :unread_only or {UNREAD} > 0)
         and (:assistant_id is null or c.assistant_id = :assistant_id) and (:channel is null or c.channel = :channel)
         and (:status is null or c.status = :status) and (:handler is null or c.handler = :handler)
         and (:assignee_id is null or c.assignee_id = :assignee_id) and (:contact_id is null or c.contact_id = :contact_id)
         and (:q is null or c.id in (select m.conversation_id from messages_fts f join messages m on m.row = f.rowid
-                                    where messages_fts match :q and m.workspace_id = :ws))";
+                                    where messages_fts match :q and m.workspace_id = :ws))");
     let q = filter.q.as_deref().and_then(match_words);
     if filter.q.is_some() && q.is_none() {
         return Ok((Vec::new(), 0));
     }
     let mut statement = connection.prepare_cached(&format!(
-        "select {CONVERSATION} from conversations c where {SEEN} order by c.last_message_at desc, c.row desc limit :limit offset :offset"
+        "select {CONVERSATION}, {UNREAD} from conversations c where {seen} order by c.last_message_at desc, c.row desc limit :limit offset :offset"
     ))?;
     let admin = who.is_admin();
     let rows = statement
@@ -99,15 +149,17 @@ pub fn list_conversations(connection: &Connection, who: &Caller, filter: &Filter
             named_params! {
                 ":ws": who.workspace_id, ":user": who.user_id, ":admin": admin, ":assistant_id": filter.assistant_id, ":channel": filter.channel,
                 ":status": filter.status, ":handler": filter.handler, ":assignee_id": filter.assignee_id, ":contact_id": filter.contact_id,
-                ":q": q, ":limit": limit, ":offset": offset,
+                ":q": q, ":inbox_only": filter.inbox_only, ":tag": filter.tag, ":unread_only": filter.unread_only, ":snoozed": filter.snoozed,
+                ":limit": limit, ":offset": offset,
             },
-            conversation,
+            conversation_with_unread,
         )?
         .collect::<rusqlite::Result<_>>()?;
-    let total = connection.prepare_cached(&format!("select count(*) from conversations c where {SEEN}"))?.query_row(
+    let total = connection.prepare_cached(&format!("select count(*) from conversations c where {seen}"))?.query_row(
         named_params! {
             ":ws": who.workspace_id, ":user": who.user_id, ":admin": admin, ":assistant_id": filter.assistant_id, ":channel": filter.channel,
             ":status": filter.status, ":handler": filter.handler, ":assignee_id": filter.assignee_id, ":contact_id": filter.contact_id, ":q": q,
+            ":inbox_only": filter.inbox_only, ":tag": filter.tag, ":unread_only": filter.unread_only, ":snoozed": filter.snoozed,
         },
         |row| row.get(0),
     )?;
@@ -129,18 +181,14 @@ pub fn find_by_length(connection: &Connection, workspace_id: &str, assistant_id:
     Ok(statement.query_map((workspace_id, user_id, assistant_id, messages), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
-pub fn reopen(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp) -> Result<()> {
-    tx.prepare_cached("update conversations set status = 'open', updated_at = ?3 where workspace_id = ?1 and id = ?2 and status = 'closed'")?
-        .execute((workspace_id, id, now))?;
-    Ok(())
-}
-
 /// Its messages go with it by the foreign key, whose actions fire the triggers that keep the search index in step.
 pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<bool> {
     Ok(tx.prepare_cached("delete from conversations where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id))? > 0)
 }
 
-const MESSAGE: &str = "id, role, content, author, sources, citations, feedback, status, created_at";
+const MESSAGE: &str = "id, role, content, author, sources, citations, feedback, status, created_at,
+    (select json_group_array(json_object('id', a.id, 'filename', a.filename, 'mimeType', a.mime_type, 'bytes', a.bytes, 'url', '/api/files/' || a.id, 'number', a.row))
+     from attachments a where a.message_id = messages.id)";
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
@@ -153,6 +201,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         feedback: row.get(6)?,
         status: row.get(7)?,
         created_at: row.get(8)?,
+        attachments: serde_json::from_str(&row.get::<_, String>(9)?).unwrap_or_default(),
     })
 }
 
@@ -199,9 +248,38 @@ pub fn finish_answer(tx: &Tx<'_>, workspace_id: &str, message_id: &str, outcome:
     Ok(())
 }
 
-/// Marks the answers that a process which is gone was writing; it may have been killed in mid-answer.
-pub fn stop_orphaned_answers(tx: &Tx<'_>) -> Result<usize> {
-    Ok(tx.prepare_cached("update messages set status = 'stopped' where status = 'streaming'")?.execute([])?)
+/// Marks the answers that a process which is gone was writing; it may have been killed in mid-answer. Their workspaces,
+/// conversations and ids.
+pub fn stop_orphaned_answers(tx: &Tx<'_>) -> Result<Vec<(String, String, String)>> {
+    let mut statement = tx.prepare_cached("update messages set status = 'stopped' where status = 'streaming' returning workspace_id, conversation_id, id")?;
+    Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn set_author(tx: &Tx<'_>, workspace_id: &str, message_id: &str, author_id: &str) -> Result<()> {
+    tx.prepare_cached("update messages set author_id = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, message_id, author_id))?;
+    Ok(())
+}
+
+pub fn set_feedback(tx: &Tx<'_>, workspace_id: &str, message_id: &str, rating: i64) -> Result<()> {
+    tx.prepare_cached("update messages set feedback = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, message_id, rating))?;
+    Ok(())
+}
+
+/// Notes that somebody has seen all that is there by now.
+pub fn mark_read(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, user_id: &str, at: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "insert into conversation_reads (workspace_id, conversation_id, user_id, read_at) values (?1, ?2, ?3, ?4)
+         on conflict (workspace_id, conversation_id, user_id) do update set read_at = max(read_at, excluded.read_at)",
+    )?
+    .execute((workspace_id, conversation_id, user_id, at))?;
+    Ok(())
+}
+
+/// A conversation's messages after a time, the oldest first.
+pub fn list_messages_after(connection: &Connection, workspace_id: &str, conversation_id: &str, after: Timestamp) -> Result<Vec<Message>> {
+    let mut statement =
+        connection.prepare_cached(&format!("select {MESSAGE} from messages where workspace_id = ?1 and conversation_id = ?2 and created_at > ?3 order by created_at"))?;
+    Ok(statement.query_map((workspace_id, conversation_id, after), message)?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// A conversation's messages, the oldest first; with `before`, the last ones before that time.

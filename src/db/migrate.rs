@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     4 "0004_conversations",
     6 "0006_providers",
     9 "0009_events",
+    10 "0010_inbox",
     11 "0011_contacts",
     12 "0012_tickets",
     13 "0013_webhooks",
@@ -92,6 +93,8 @@ pub(super) fn apply(connection: &mut Connection, path: &Path, clock: &Clock) -> 
     if plan.current > 0 {
         back_up(connection, path, plan.current, clock)?;
     }
+    // A table that is made anew keeps its rows' children; what would be left without its parent is looked for instead.
+    connection.pragma_update(None, "foreign_keys", false)?;
     for migration in MIGRATIONS {
         // Immediate, and looked at again inside: another process may have been quicker.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -102,8 +105,13 @@ pub(super) fn apply(connection: &mut Connection, path: &Path, clock: &Clock) -> 
                 (migration.version, migration.name, sha256_hex(migration.sql), clock.now()),
             )?;
         }
+        let orphan: Option<String> = transaction.query_row("select \"table\" from pragma_foreign_key_check limit 1", [], |row| row.get(0)).optional()?;
+        if let Some(table) = orphan {
+            return Err(Error::internal(format!("migration {} would leave rows of {table} without their parent", migration.name)));
+        }
         transaction.commit()?;
     }
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
 

@@ -39,6 +39,9 @@ pub struct Config {
     pub embed: Embed,
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
+    /// The program that reads documents; this executable where it is not set. No setting: tests run in another one.
+    #[serde(skip)]
+    pub reader: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,6 +154,7 @@ impl Default for Config {
             embed: Embed::default(),
             chat: Chat::default(),
             providers: BTreeMap::new(),
+            reader: None,
         }
     }
 }

@@ -78,6 +78,9 @@ enum Command {
     Doctor,
     /// Print the OpenAPI document
     Openapi,
+    /// Read a document from the standard input, within limits; what the server starts for each
+    #[command(name = crate::knowledge::extract::child::COMMAND, hide = true)]
+    ReadDocument,
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh or fish
@@ -87,6 +90,10 @@ enum Command {
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // It limits its own memory, so it has to come before any thread.
+    if matches!(cli.command, Command::ReadDocument) {
+        return if crate::knowledge::extract::child::main() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -122,6 +129,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Doctor => doctor::run(&common).await,
         Command::Eval(command) => eval::run(&common, command).await,
         Command::Config => config::run(&common),
+        Command::ReadDocument => Ok(()),
         Command::Openapi => print_json(&crate::server::openapi()?),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut <Cli as clap::CommandFactory>::command(), "illumichat", &mut std::io::stdout());

@@ -42,6 +42,9 @@ pub struct Config {
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
     pub twilio: Twilio,
+    /// The program that reads documents; this executable where it is not set. No setting: tests run in another one.
+    #[serde(skip)]
+    pub reader: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -176,6 +179,7 @@ impl Default for Config {
             chat: Chat::default(),
             providers: BTreeMap::new(),
             twilio: Twilio::default(),
+            reader: None,
         }
     }
 }

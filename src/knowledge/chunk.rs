@@ -36,6 +36,7 @@ pub struct Chunk {
     pub header: String,
     /// Of header and text, in the model's tokens.
     pub tokens: usize,
+    pub page: Option<u32>,
 }
 
 impl Chunk {
@@ -52,7 +53,7 @@ pub fn embedded(header: &str, text: &str) -> String {
 /// Cuts a document. `max_tokens` is what the model reads of one text, its own marks already taken off; `count` counts a
 /// text's tokens in that model.
 pub fn chunk(title: &str, document: &Extracted, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
-    let mut cutter = Cutter { title, text: &document.text, max_tokens, count, chunks: Vec::new(), characters: Characters::default() };
+    let mut cutter = Cutter { title, text: &document.text, max_tokens, count, chunks: Vec::new(), characters: Characters::default(), page: None };
     let mut start = 0;
     while start < document.blocks.len() {
         let end = section_end(&document.blocks, start);
@@ -72,7 +73,8 @@ fn section_end(blocks: &[Block], start: usize) -> usize {
     let path = &blocks[start].headings;
     let mut end = start + 1;
     if !matches!(blocks[start].kind, BlockKind::Heading(_)) {
-        while end < blocks.len() && !matches!(blocks[end].kind, BlockKind::Heading(_)) && blocks[end].headings == *path {
+        // A chunk stands on one page, so that its page is where its words are.
+        while end < blocks.len() && !matches!(blocks[end].kind, BlockKind::Heading(_)) && blocks[end].headings == *path && blocks[end].page == blocks[start].page {
             end += 1;
         }
     }
@@ -95,6 +97,8 @@ struct Cutter<'a> {
     count: &'a dyn Fn(&str) -> usize,
     chunks: Vec<Chunk>,
     characters: Characters,
+    /// Of the section that is being cut.
+    page: Option<u32>,
 }
 
 impl Cutter<'_> {
@@ -103,6 +107,7 @@ impl Cutter<'_> {
         let header = self.header(&first.headings);
         let room = self.room(&header);
         let blocks = blocks.iter().map(|block| self.units(block, room)).collect::<Vec<_>>();
+        self.page = first.page;
         self.pack(&blocks, &first.headings, &header);
     }
 
@@ -253,6 +258,7 @@ impl Cutter<'_> {
             end,
             header: header.to_owned(),
             tokens,
+            page: self.page,
         });
     }
 }

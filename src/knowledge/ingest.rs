@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{
     calibrate::enqueue_calibration,
     chunk::{Chunk, chunk},
-    extract::{Extracted, extract},
+    extract::{Extracted, child::extract_apart},
     model::{Status, clean_title},
     service::file_store,
     store::{self, Append, IngestRow},
@@ -75,19 +75,15 @@ impl Title {
     }
 }
 
-/// Reads the bytes and cuts the text. It computes, so it belongs on a thread that may block.
-///
-/// # Errors
-/// `bad_request` with a sentence for the document's owner.
-pub fn prepare(bytes: &[u8], title: &Title, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Result<Prepared> {
-    let extracted = extract(bytes).map_err(|unreadable| Error::bad_request(unreadable.0))?;
+/// Cuts a document's text. It computes, so it belongs on a thread that may block.
+fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Prepared {
     let title = match (title, &extracted.title) {
         (Title::Given(title), _) => Title::Given(title.clone()),
         (_, Some(own)) => Title::Given(clean_title(own)),
         (title, None) => title.clone(),
     };
     let chunks = chunk(title.indexed(), &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
-    Ok(Prepared { title, extracted, chunks })
+    Prepared { title, extracted, chunks }
 }
 
 /// Does one job.
@@ -176,15 +172,15 @@ fn tell(ids: &Ids, tx: &Tx<'_>, document: &IngestRow, kind: Kind, now: Timestamp
     events::emit(tx, ids, now, &told)
 }
 
+/// Reads the file in a process of its own, and cuts its text in this one.
+///
+/// # Errors
+/// `bad_request` with a sentence for the document's owner.
 async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
-    let (files, document, embedder) = (file_store(app), document.clone(), app.embedder.clone());
-    let work = tokio::task::spawn_blocking(move || {
-        let bytes = files.read(&document.sha256)?;
-        let count = |text: &str| embedder.count_tokens(text);
-        prepare(&bytes, &Title::of(&document), embedder.info().max_tokens, &count)
-    });
-    work.await.unwrap_or_else(|panic| {
-        tracing::error!(%panic, "reading a document panicked");
-        Err(Error::bad_request("The file is broken in a way that the reader does not understand. Save it anew, or send its text."))
-    })
+    let (files, sha256) = (file_store(app), document.sha256.clone());
+    let bytes = tokio::task::spawn_blocking(move || files.read(&sha256)).await.map_err(Error::internal)??;
+    let extracted = extract_apart(app.config.reader.clone(), bytes).await?.map_err(|unreadable| Error::bad_request(unreadable.0))?;
+    let (title, embedder) = (Title::of(document), app.embedder.clone());
+    let work = tokio::task::spawn_blocking(move || prepare(extracted, &title, embedder.info().max_tokens, &|text| embedder.count_tokens(text)));
+    work.await.map_err(Error::internal)
 }

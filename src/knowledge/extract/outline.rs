@@ -15,9 +15,31 @@ pub(super) struct Outline {
     /// `open` as the blocks share it; made anew when a heading changes it.
     path: Option<Arc<[String]>>,
     first_title: Option<String>,
+    page: Option<u32>,
 }
 
 impl Outline {
+    /// What follows stands on this page, from 1.
+    pub(super) fn page(&mut self, page: u32) {
+        self.page = Some(page);
+    }
+
+    /// How much text was gathered, in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether a heading of the first level has given the document a title.
+    pub(super) fn has_title(&self) -> bool {
+        self.first_title.is_some()
+    }
+
+    /// Forgets the headings: what follows stands under none of them.
+    pub(super) fn close_headings(&mut self) {
+        self.open.clear();
+        self.path = None;
+    }
+
     pub(super) fn push(&mut self, kind: BlockKind, text: &str) {
         let text = if kind == BlockKind::Code { text.trim_end().trim_start_matches('\n') } else { text.trim() };
         if text.is_empty() {
@@ -29,7 +51,7 @@ impl Outline {
         }
         let start = self.text.len();
         self.text.push_str(text);
-        self.blocks.push(Block { kind, headings, start, end: self.text.len() });
+        self.blocks.push(Block { kind, headings, start, end: self.text.len(), page: self.page });
     }
 
     /// `level` from 1.
@@ -38,16 +60,19 @@ impl Outline {
         if text.is_empty() {
             return;
         }
-        while self.open.last().is_some_and(|(open, _)| *open >= level) {
-            self.open.pop();
-        }
-        self.path = None;
+        self.end_heading(level);
         if level == 1 && self.first_title.is_none() {
             self.first_title = Some(text.clone());
         }
         self.push(BlockKind::Heading(level), &text);
         let end = text.char_indices().nth(HEADING_CHARACTERS).map_or(text.len(), |(index, _)| index);
         self.open.push((level, text[..end].to_owned()));
+        self.path = None;
+    }
+
+    /// Closes the headings of this level and below.
+    pub(super) fn end_heading(&mut self, level: u8) {
+        self.open.retain(|(open, _)| *open < level);
         self.path = None;
     }
 

@@ -4,6 +4,12 @@ use super::{BlockKind, Extracted, Kind, outline::Outline};
 
 pub(super) fn read(text: &str) -> Extracted {
     let mut outline = Outline::default();
+    write(text, &mut outline);
+    outline.finish(Kind::Plain, None, None)
+}
+
+/// Appends the paragraphs of a text inside another document.
+pub(super) fn write(text: &str, outline: &mut Outline) {
     let mut paragraph = String::new();
     for line in text.lines() {
         if line.trim().is_empty() {
@@ -15,7 +21,6 @@ pub(super) fn read(text: &str) -> Extracted {
         }
     }
     outline.push(kind_of(&paragraph), &paragraph);
-    outline.finish(Kind::Plain, None, None)
 }
 
 fn kind_of(paragraph: &str) -> BlockKind {

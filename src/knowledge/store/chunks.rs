@@ -55,14 +55,14 @@ pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result
     for (chunk, vector) in append.chunks.iter().zip(append.vectors) {
         let row: i64 = tx
             .prepare_cached(
-                "insert into chunks (project, document, ordinal, headings, header, body, first_character, end_character, tokens)
-                 values (:project, :document, :ordinal, :headings, :header, :body, :start, :end, :tokens) returning row",
+                "insert into chunks (project, document, ordinal, headings, header, body, first_character, end_character, page, tokens)
+                 values (:project, :document, :ordinal, :headings, :header, :body, :start, :end, :page, :tokens) returning row",
             )?
             .query_row(
                 named_params! {
                     ":project": append.project, ":document": append.document, ":ordinal": chunk.ordinal as i64,
                     ":headings": serde_json::to_string(&chunk.headings)?, ":header": chunk.header, ":body": chunk.text,
-                    ":start": chunk.start as i64, ":end": chunk.end as i64, ":tokens": chunk.tokens as i64,
+                    ":start": chunk.start as i64, ":end": chunk.end as i64, ":page": chunk.page, ":tokens": chunk.tokens as i64,
                 },
                 |row| row.get(0),
             )?;

@@ -43,6 +43,7 @@ impl TestApp {
     pub async fn in_folder(folder: tempfile::TempDir, clock: Clock, change: impl FnOnce(&mut Config)) -> TestApp {
         let mut config = Config { data_dir: folder.path().join("data"), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         config.limits.enabled = false;
+        config.reader = Some(env!("CARGO_BIN_EXE_illumichat").into());
         change(&mut config);
         let listener = bind(config.listen).await.unwrap();
         config.listen = listener.local_addr().unwrap();

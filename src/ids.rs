@@ -21,6 +21,8 @@ pub mod prefix {
     pub const JOB: &str = "job";
     pub const VISITOR: &str = "vis";
     pub const EVENT: &str = "evt";
+    pub const MCP_SERVER: &str = "mcp";
+    pub const ACTION: &str = "act";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

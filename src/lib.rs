@@ -44,6 +44,8 @@ pub mod knowledge;
 
 pub mod conversations;
 
+pub mod tools;
+
 pub mod answering;
 
 pub mod widget;

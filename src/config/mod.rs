@@ -39,6 +39,14 @@ pub struct Config {
     pub embed: Embed,
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
+    pub mcp: Mcp,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mcp {
+    /// Whether admins may name programs that the server then runs.
+    pub allow_stdio: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,6 +159,7 @@ impl Default for Config {
             embed: Embed::default(),
             chat: Chat::default(),
             providers: BTreeMap::new(),
+            mcp: Mcp::default(),
         }
     }
 }

@@ -35,6 +35,8 @@ pub mod prefix {
     pub const CHANGE: &str = "chg";
     pub const WEBHOOK: &str = "wh";
     pub const DELIVERY: &str = "del";
+    pub const MCP_SERVER: &str = "mcp";
+    pub const ACTION: &str = "act";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -52,6 +52,8 @@ pub mod conversations;
 
 pub mod tickets;
 
+pub mod tools;
+
 pub mod answering;
 
 pub mod widget;

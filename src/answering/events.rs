@@ -1,6 +1,7 @@
 //! The events of an answer, and their form on the wire.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::conversations::{Citation, Source};
 
@@ -22,6 +23,18 @@ pub enum Event {
     },
     TextDelta {
         text_delta: String,
+    },
+    /// A tool is asked; long arguments are cut, the receipt has them whole.
+    ToolCall {
+        tool_call_id: String,
+        tool_name: String,
+        args: Value,
+    },
+    /// What it gave back, or `error`.
+    ToolResult {
+        tool_call_id: String,
+        tool_name: String,
+        result: Value,
     },
     Citations {
         citations: Vec<Citation>,
@@ -125,6 +138,25 @@ pub fn sources_events(sources: &[Source]) -> Vec<Event> {
         events.push(Event::Sources { sources: group });
     }
     events
+}
+
+/// A value that fits an event: whole, else its text cut with `…` at the end.
+pub fn fitting(value: &Value) -> Value {
+    const BYTES: usize = 600;
+    if value.to_string().len() <= BYTES {
+        return value.clone();
+    }
+    let text = match value {
+        Value::Object(fields) if fields.contains_key("error") => fields["error"].as_str().unwrap_or_default().to_owned(),
+        other => other.to_string(),
+    };
+    let mut characters = BYTES;
+    let mut cut = shorten(&text, characters);
+    while Value::from(cut.as_str()).to_string().len() > BYTES {
+        characters /= 2;
+        cut = shorten(&text, characters);
+    }
+    if value.get("error").is_some() { serde_json::json!({ "error": cut }) } else { Value::String(cut) }
 }
 
 /// The citations in events of at most twenty.

@@ -8,10 +8,13 @@
 
 mod align;
 mod api;
+mod builtin;
 mod events;
 mod extractive;
 mod filter;
+mod guard;
 mod log;
+mod phrases;
 mod prompt;
 mod receipt;
 mod retell;

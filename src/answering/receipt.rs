@@ -20,6 +20,8 @@ pub(super) struct Receipt {
     /// Who served it in the end.
     pub served_by: String,
     pub fallbacks: Vec<Fallback>,
+    /// Every tool that was called, in order, with all of its arguments and results.
+    pub tools: Vec<ToolUse>,
     pub usage: Usage,
     /// How it ended: `stop`, `length` or `error`.
     pub finish_reason: &'static str,
@@ -35,6 +37,16 @@ pub(super) struct Decision {
     pub confidence: Option<f64>,
     pub min_confidence: Option<f64>,
     pub why: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ToolUse {
+    pub tool_call_id: String,
+    pub tool_name: String,
+    pub args: serde_json::Value,
+    pub result: serde_json::Value,
+    pub ms: i64,
 }
 
 #[derive(Debug, Clone, Serialize)]

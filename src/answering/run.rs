@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, future::join_all};
+use futures_util::StreamExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    align, events,
+    align, builtin, events,
     events::{Event, FinishReason, Usage},
-    extractive,
     filter::Filter,
     log::Log,
     prompt,
@@ -70,15 +69,15 @@ impl Passage {
 
 /// What there is of an answer at any moment; it survives the one who writes it.
 #[derive(Default)]
-struct Draft {
-    text: String,
-    sources: Vec<Source>,
-    citations: Vec<Citation>,
-    answered: bool,
-    receipt: Receipt,
+pub(super) struct Draft {
+    pub text: String,
+    pub sources: Vec<Source>,
+    pub citations: Vec<Citation>,
+    pub answered: bool,
+    pub receipt: Receipt,
 }
 
-enum End {
+pub(super) enum End {
     Stop,
     Length,
     Failed(Error),
@@ -86,8 +85,6 @@ enum End {
 
 /// How many passages an answer is made from, where the assistant does not say.
 const PASSAGES: usize = 6;
-/// How many units of the best passages are compared with the question by their vectors.
-const EMBEDDED_UNITS: usize = 14;
 
 /// Answers, and writes the answer down, however it ends.
 pub(super) async fn run(work: Work) {
@@ -180,14 +177,17 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
             Some(mode) => mode == AnswerMode::Grounded,
             None => !work.project_ids.is_empty(),
         };
-    let answerable = found.as_ref().is_some_and(|found| found.answerable);
+    let answerable = match &found {
+        Some(found) => found.answerable || grounded && builtin::second_look(work, draft, &found.passages).await,
+        None => false,
+    };
     let passages = found.map(|found| found.passages).unwrap_or_default();
     draft.receipt.decision.grounded = grounded;
     draft.receipt.passages = passages.iter().map(Into::into).collect();
     if grounded && !answerable {
         draft.receipt.decision.why = "the documents do not answer the question".to_owned();
         EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
-        say(work, draft, &not_found(work));
+        say(work, draft, &builtin::not_found(work));
         return Ok(End::Stop);
     }
     let passages = if answerable { passages } else { Vec::new() };
@@ -206,7 +206,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
         };
         draft.receipt.fallbacks.push(stood_in);
     }
-    answer_from_passages(work, draft, &passages, polite).await
+    builtin::answer(work, draft, &passages, polite).await
 }
 
 struct Found {
@@ -264,7 +264,7 @@ async fn retrieve(work: &Work, draft: &mut Draft) -> Result<Found> {
 }
 
 /// The sources that these passages belong to, each with its best passage's beginning.
-fn sources_of(passages: &[Passage]) -> Vec<Source> {
+pub(super) fn sources_of(passages: &[Passage]) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for passage in passages {
         if sources.iter().all(|source| source.index != passage.source) {
@@ -282,90 +282,19 @@ fn sources_of(passages: &[Passage]) -> Vec<Source> {
     sources
 }
 
-fn show_sources(work: &Work, draft: &mut Draft, sources: Vec<Source>) {
+pub(super) fn show_sources(work: &Work, draft: &mut Draft, sources: Vec<Source>) {
     if draft.sources.is_empty() && !sources.is_empty() {
         work.log.extend(events::sources_events(&sources));
         draft.sources = sources;
     }
 }
 
-fn say(work: &Work, draft: &mut Draft, text: &str) {
+pub(super) fn say(work: &Work, draft: &mut Draft, text: &str) {
     if draft.text.is_empty() && !text.is_empty() {
         draft.receipt.mark("first text", work.began, work.app.now());
     }
     draft.text.push_str(text);
     work.log.extend(events::text_deltas(text));
-}
-
-fn not_found(work: &Work) -> String {
-    work.assistant.fallback_message.clone().unwrap_or_else(|| "I'm sorry, I could not find an answer to that in the documentation.".to_owned())
-}
-
-/// The built-in answerer's turn.
-async fn answer_from_passages(work: &Work, draft: &mut Draft, passages: &[Passage], polite: Option<&str>) -> Result<End> {
-    EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
-    if let Some(reply) = polite {
-        draft.answered = true;
-        "politeness".clone_into(&mut draft.receipt.decision.why);
-        say(work, draft, reply);
-        return Ok(End::Stop);
-    }
-    let texts: Vec<&str> = passages.iter().map(|passage| passage.text.as_str()).collect();
-    let units = extractive::units(&texts, 40);
-    let cosines = cosines(work, &units).await;
-    let scores: Vec<f64> = passages.iter().map(|passage| passage.score).collect();
-    let parts = extractive::compose(&work.question, &units, &scores, cosines.as_deref());
-    if parts.is_empty() {
-        say(work, draft, &not_found(work));
-        return Ok(End::Stop);
-    }
-    // Sources are numbered in the order in which the answer uses them.
-    let mut used: Vec<i64> = Vec::new();
-    for part in &parts {
-        let source = passages[part.passage].source;
-        if !used.contains(&source) {
-            used.push(source);
-        }
-    }
-    let number = |source: i64| used.iter().position(|one| *one == source).map_or(0, |place| i64::try_from(place).unwrap_or(0) + 1);
-    let in_order: Vec<Passage> = used
-        .iter()
-        .filter_map(|source| parts.iter().map(|part| &passages[part.passage]).find(|passage| passage.source == *source))
-        .map(|passage| Passage { source: number(passage.source), ..passage.clone() })
-        .collect();
-    show_sources(work, draft, sources_of(&in_order));
-    draft.answered = true;
-    "the documents answer it".clone_into(&mut draft.receipt.decision.why);
-    for part in &parts {
-        let glue = part.text.len() - part.text.trim_start().len();
-        let start = count(&draft.text) + count(&part.text[..glue]);
-        say(work, draft, &part.text);
-        let citation = Citation { index: number(passages[part.passage].source), start, end: count(&draft.text) };
-        align::add(&mut draft.citations, citation, &draft.text);
-    }
-    Ok(End::Stop)
-}
-
-fn count(text: &str) -> i64 {
-    i64::try_from(text.chars().count()).unwrap_or(i64::MAX)
-}
-
-/// How near each unit is to the question; nothing where the model is not there, or there are too many units.
-async fn cosines(work: &Work, units: &[extractive::Unit]) -> Option<Vec<f64>> {
-    if units.is_empty() {
-        return None;
-    }
-    let embedder = &work.app.embedder;
-    let question = embedder.query(&work.question).await.ok()?;
-    let vectors = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| embedder.query(&unit.text))).await;
-    let mut cosines = Vec::with_capacity(units.len());
-    for vector in vectors {
-        let vector = vector.ok()?;
-        cosines.push(question.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum());
-    }
-    // The rest come from weaker passages; they count by their words, and less.
-    cosines.resize(units.len(), 0.0);
-    Some(cosines)
 }
 
 enum Asked {
@@ -452,7 +381,7 @@ async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, reques
     }
     if !is_open && opening.trim_start().starts_with(prompt::NOT_IN_SOURCES) {
         "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
-        say(work, draft, &not_found(work));
+        say(work, draft, &builtin::not_found(work));
         return Ok(End::Stop);
     }
     pass_on(work, draft, &filter.push(&opening), passages);

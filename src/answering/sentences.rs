@@ -14,7 +14,8 @@ pub fn sentences(text: &str) -> Vec<Range<usize>> {
         for (offset, sentence) in line.split_sentence_bound_indices() {
             let start = open.take().unwrap_or(offset);
             let end = offset + sentence.len();
-            if ends_early(line[start..end].trim_end()) && !line[end..].trim().is_empty() {
+            let said = line[start..end].trim_end();
+            if (ends_early(said) || goes_on(said, line[end..].trim_start())) && !line[end..].trim().is_empty() {
                 open = Some(start);
                 continue;
             }
@@ -42,6 +43,14 @@ fn ends_early(sentence: &str) -> bool {
     let last = sentence.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
     let number = sentence.trim_start_matches(['-', '*', ' ']).strip_suffix(['.', ')']).is_some_and(|head| !head.is_empty() && head.bytes().all(|b| b.is_ascii_digit()));
     number || ABBREVIATIONS.iter().any(|abbreviation| last.trim_start_matches('(') == *abbreviation)
+}
+
+/// Whether what follows cannot begin a sentence, or a quotation is still open: `Ask "Why?" or "How?".` is one sentence.
+fn goes_on(said: &str, next: &str) -> bool {
+    const LONGEST: usize = 600;
+    let open = said.matches('"').count() % 2 == 1 || said.matches('“').count() > said.matches('”').count();
+    let next_continues = next.starts_with([',', ';', ')', '”', '»']) || next.starts_with(['a', 'o', 'b', 'u', 'e']) && ["and ", "or ", "but ", "und ", "oder ", "et ", "ou "].iter().any(|word| next.starts_with(word));
+    said.len() < LONGEST && (open && next.contains(['"', '”']) || next_continues)
 }
 
 /// The words that carry meaning, in lower case with their endings cut, so that "resets" meets "reset".

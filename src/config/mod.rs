@@ -45,6 +45,14 @@ pub struct Config {
     /// The program that reads documents; this executable where it is not set. No setting: tests run in another one.
     #[serde(skip)]
     pub reader: Option<PathBuf>,
+    pub mcp: Mcp,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mcp {
+    /// Whether admins may name programs that the server then runs.
+    pub allow_stdio: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -180,6 +188,7 @@ impl Default for Config {
             providers: BTreeMap::new(),
             twilio: Twilio::default(),
             reader: None,
+            mcp: Mcp::default(),
         }
     }
 }

@@ -181,6 +181,12 @@ pub fn find_by_length(connection: &Connection, workspace_id: &str, assistant_id:
     Ok(statement.query_map((workspace_id, user_id, assistant_id, messages), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Puts a conversation before the people of the inbox.
+pub fn set_pending(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update conversations set status = 'pending', updated_at = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id, now))?;
+    Ok(())
+}
+
 /// Its messages go with it by the foreign key, whose actions fire the triggers that keep the search index in step.
 pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<bool> {
     Ok(tx.prepare_cached("delete from conversations where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id))? > 0)

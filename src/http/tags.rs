@@ -25,4 +25,6 @@ pub enum Tag {
     /// What the widget on a customer's page calls, without an account.
     Widget,
     Models,
+    /// What models may do besides talking: MCP servers, HTTP actions, the web search.
+    Tools,
 }

@@ -24,6 +24,7 @@ use crate::{
     profiles::ProfilesApi,
     sms::{SmsApi, SmsWebhookApi},
     tickets::TicketsApi,
+    tools::{ActionsApi, AssistantToolsApi, McpServersApi, WebSearchApi},
     web,
     webhooks::WebhooksApi,
     widget::{Cors, WidgetApi},
@@ -36,9 +37,10 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi);
     let conversations = (ChatApi, MessagesApi, ConversationsApi, WidgetApi);
+    let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);
     let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi);
     let channels = (WebhooksApi, SmsApi, SmsWebhookApi);
-    let apis = (people, assistants, knowledge, conversations, desk, channels);
+    let apis = (people, assistants, knowledge, conversations, tools, desk, channels);
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

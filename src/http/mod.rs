@@ -18,7 +18,7 @@ pub use client::Client;
 pub use front::{Front, RequestId, Scope};
 pub use limits::{Limiter, Limits};
 pub use methods::Methods;
-pub use openapi::{CHANGE, complete as complete_openapi};
+pub use openapi::complete as complete_openapi;
 pub use page::{Listing, Paging};
 pub use render::{ErrorBody, from_poem, respond};
 pub use tags::Tag;

@@ -109,6 +109,7 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     for (path, item) in paths.iter_mut() {
         let Some(operations) = item.as_object_mut() else { continue };
         operations.values_mut().for_each(add_paging_ranges);
+        operations.values_mut().for_each(free_streams);
         if let Some(rest) = path.strip_prefix("/api/workspaces/{ws}/")
             && FLAT.contains(&rest.split('/').next().unwrap_or_default())
         {
@@ -150,6 +151,15 @@ fn add_paging_ranges(operation: &mut Value) {
         }
         if name == "limit" {
             schema.insert("maximum".to_owned(), json!(100));
+        }
+    }
+}
+
+/// A stream of events is no text: what each holds stands in the guide, and this version of OpenAPI cannot say it.
+fn free_streams(operation: &mut Value) {
+    for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(|responses| responses.values_mut()) {
+        if let Some(stream) = response.pointer_mut("/content/text~1event-stream") {
+            *stream = json!({"schema": {}});
         }
     }
 }

@@ -7,7 +7,11 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry},
     types::{MaybeUndefined, ToJSON, Type},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned},
+};
+use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 
@@ -123,6 +127,12 @@ fn in_plain_words(message: &str) -> String {
         "a boolean" => format!("{what}, expected true or false"),
         name => format!("{what}, expected {}", name.trim_start_matches("one of ")),
     }
+}
+
+/// For a field that holds an object: serde would take a list for it, field by field.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    let fields = Option::<serde_json::Map<String, Value>>::deserialize(deserializer)?;
+    fields.map(|fields| T::deserialize(Value::Object(fields)).map_err(de::Error::custom)).transpose()
 }
 
 /// 201 with the new resource.

@@ -39,7 +39,9 @@ impl Methods {
                 (_, None) => false,
             }) && parts.next().is_none()
         };
-        let found = self.0.iter().find(|(segments, _)| fits(segments));
+        // Where a fixed address stands beside one with a parameter, the fixed one is meant.
+        let literals = |segments: &[Segment]| segments.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count();
+        let found = self.0.iter().filter(|(segments, _)| fits(segments)).max_by_key(|(segments, _)| literals(segments));
         found.and_then(|(_, methods)| HeaderValue::from_str(methods).ok()).unwrap_or(HeaderValue::from_static("GET, HEAD"))
     }
 }
@@ -56,5 +58,7 @@ mod tests {
         assert_eq!(methods.allowed("/api/things"), "GET, POST");
         assert_eq!(methods.allowed("/api/things/7"), "DELETE, GET, PATCH");
         assert_eq!(methods.allowed("/api/things/7/parts"), "GET, HEAD");
+        let methods = Methods::of(&json!({"paths": {"/api/things/{id}": {"get": {}}, "/api/things/best": {"post": {}}}}));
+        assert_eq!((methods.allowed("/api/things/best"), methods.allowed("/api/things/7")), (HeaderValue::from_static("POST"), HeaderValue::from_static("GET")));
     }
 }

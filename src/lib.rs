@@ -58,6 +58,8 @@ pub mod sms;
 
 pub mod profiles;
 
+pub mod analytics;
+
 pub mod demo;
 
 // top

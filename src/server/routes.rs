@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::health;
 use crate::{
     access::{AccountApi, AuthApi, TokensApi},
+    analytics::AnalyticsApi,
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, ModelsApi},
@@ -28,10 +29,10 @@ use crate::{
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi, AnalyticsApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi, AnalyticsApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

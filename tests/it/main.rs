@@ -1,5 +1,6 @@
 //! The product, tried from outside. Files are named after the addresses they try.
 
+mod analytics;
 mod architecture;
 mod assistants;
 mod auth;
@@ -11,11 +12,15 @@ mod documents;
 mod embed;
 mod llm;
 mod openapi;
+mod profiles;
 mod projects;
 mod providers;
 mod schema;
 mod search;
+mod sms;
 mod support;
+mod tickets;
 mod web;
+mod webhooks;
 mod widget;
 mod workspaces;

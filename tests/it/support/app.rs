@@ -91,6 +91,20 @@ impl TestApp {
         panic!("the queue did not run dry");
     }
 
+    /// The same without what waits for a later time.
+    pub async fn drain_now(&self) {
+        let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
+        for _ in 0..600 {
+            while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
+            let counts = self.app.db.read(illumichat::jobs::counts).unwrap();
+            if counts.iter().all(|(state, _)| state != "running") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("a job does not end");
+    }
+
     /// Nobody: a client without credentials.
     pub fn nobody(&self) -> Client {
         Client { http: self.http.clone(), url: self.url.clone(), workspace_id: String::new(), user_id: String::new(), credentials: Credentials::None }

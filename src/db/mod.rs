@@ -113,7 +113,7 @@ fn connect(path: &Path, access: Access) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(256);
     // FULL: an answer of "accepted" is a promise that outlives a power cut, and with grouped commits it costs 4 to 8 ms
-    // alone and nothing under load. NORMAL would lose the last commits. A test looks for the fdatasync.
+    // alone and nothing under load. NORMAL would lose the last commits. A test looks for the sync.
     connection.execute_batch(
         "pragma journal_mode = wal;
          pragma synchronous = full;

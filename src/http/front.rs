@@ -1,16 +1,20 @@
 //! The outermost step of every request: its id, the client's address, the flat addresses of the seeds, the rendering of
 //! whatever error comes back, and one line in the log.
 
-use std::sync::Arc;
+use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt;
 use ipnet::IpNet;
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response, Result,
     http::{HeaderName, HeaderValue, Uri, uri::PathAndQuery},
 };
 
-use super::{address::client_address, render::from_poem};
-use crate::{clock::Clock, ids::Ids};
+use super::{
+    address::client_address,
+    render::{from_poem, respond},
+};
+use crate::{clock::Clock, error::Error, ids::Ids};
 
 /// The id that a response carries and the log has too.
 #[derive(Debug, Clone)]
@@ -62,11 +66,13 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
         request.extensions_mut().insert(address);
         request.extensions_mut().insert(scope);
         let span = tracing::info_span!("request", id = %id);
-        let outcome = tracing::Instrument::instrument(self.inner.call(request), span.clone()).await;
+        // A panic is one request's misfortune: it is answered like any fault of ours, and no lock of ours is poisoned by it.
+        let outcome = AssertUnwindSafe(tracing::Instrument::instrument(self.inner.call(request), span.clone())).catch_unwind().await;
         let _in_span = span.enter();
         let mut response = match outcome {
-            Ok(response) => response.into_response(),
-            Err(error) => from_poem(error),
+            Ok(Ok(response)) => response.into_response(),
+            Ok(Err(error)) => from_poem(error),
+            Err(panic) => respond(&Error::internal(format!("a handler panicked: {}", said(panic.as_ref())))),
         };
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
@@ -75,6 +81,11 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
         tracing::debug!(%method, %path, status = response.status().as_u16(), elapsed_ms, "answered");
         Ok(response)
     }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("nothing")
 }
 
 /// Reads the workspace from the address, and leads a flat address to the handlers of the full one.
@@ -98,4 +109,22 @@ fn scope(request: &mut Request) -> Scope {
         }
     }
     Scope { workspace_id: None, flat: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::{EndpointExt, endpoint::make_sync};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_fault_of_ours() {
+        let front = Front { clock: Clock::system(), ids: Ids::system(), trusted_proxies: Arc::default() };
+        let broken = make_sync(|_| -> Response { panic!("the secret plan") }).with(front);
+        let response = broken.call(Request::default()).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert!(response.header("x-request-id").is_some());
+        let body = response.into_body().into_string().await.unwrap();
+        assert!(body.contains("internal") && !body.contains("secret"), "{body}");
+    }
 }

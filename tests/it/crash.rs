@@ -324,4 +324,44 @@ async fn every_event_is_told_under_one_id_whatever_is_killed() {
     assert_eq!(ids.len(), PEOPLE);
     assert!(ids.values().all(|ids| ids.len() == 1), "no event has two ids");
     assert_eq!(owner.get(&owner.path("/contacts")).await.expect(200)["total"], PEOPLE);
+/// The system calls of a request, watched by strace: what is answered for has been synced to the disk first.
+#[tokio::test]
+async fn nothing_is_answered_for_before_it_is_on_the_disk() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let who = set_up(&folder);
+    let running = Running::start(&folder, &[]);
+    let calls = home.path().join("calls");
+    let pid = running.child.id().to_string();
+    let tracer = Command::new("strace")
+        .args(["-f", "-s", "64", "-e", "trace=fsync,fdatasync,recvfrom,read,sendto,write,writev", "-p", &pid, "-o"])
+        .arg(&calls)
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut tracer) = tracer else {
+        println!("not looked at: there is no strace here");
+        return;
+    };
+    let mut said = BufReader::new(tracer.stderr.take().unwrap()).lines();
+    let first = said.next().unwrap().unwrap();
+    if !first.contains("attached") {
+        println!("not looked at: {first}");
+        return;
+    }
+    let owner = client(&running, &who);
+    // Until strace holds every thread: then a harmless request shows in its record.
+    while !std::fs::read_to_string(&calls).unwrap_or_default().contains("GET /healthz") {
+        let _ = owner.get("/healthz").await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    owner.post(&owner.path("/projects"), json!({"name": "Docs"})).await.expect(201);
+    while !std::fs::read_to_string(&calls).unwrap().contains("HTTP/1.1 201") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(running);
+    let _ = tracer.wait();
+    let calls = std::fs::read_to_string(&calls).unwrap();
+    let (asked, answered) = (calls.find("POST /api/workspaces").unwrap(), calls.find("HTTP/1.1 201").unwrap());
+    let between = &calls[asked..answered];
+    assert!(between.lines().any(|line| (line.contains("fsync(") || line.contains("fdatasync(")) && line.ends_with("= 0")), "{between}");
 }

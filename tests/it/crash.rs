@@ -324,6 +324,8 @@ async fn every_event_is_told_under_one_id_whatever_is_killed() {
     assert_eq!(ids.len(), PEOPLE);
     assert!(ids.values().all(|ids| ids.len() == 1), "no event has two ids");
     assert_eq!(owner.get(&owner.path("/contacts")).await.expect(200)["total"], PEOPLE);
+}
+
 /// The system calls of a request, watched by strace: what is answered for has been synced to the disk first.
 #[tokio::test]
 async fn nothing_is_answered_for_before_it_is_on_the_disk() {

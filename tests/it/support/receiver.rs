@@ -92,7 +92,7 @@ impl Receiver {
                 if (300..400).contains(&answer.status) {
                     response = response.header("location", "/elsewhere");
                 }
-                poem::Result::Ok(response.body(answer.body))
+                Ok::<Response, poem::Error>(response.body(answer.body))
             }
         });
         let acceptor = TcpAcceptor::from_tokio(listener).unwrap();

@@ -97,7 +97,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 webhook = made("POST", base + "/webhooks", {"url": f"http://127.0.0.1:{server.server_port}/", "events": ["*"]})
 for number in range(50):
-    made("POST", base + "/contacts", {"name": word(30) + "x", "attributes": {"note": word(200)}})
+    made("POST", base + "/contacts", {"name": f"Person {number}", "attributes": {"note": word(200)}})
 until = time.time() + 30
 while len(got) < 50 and time.time() < until:
     time.sleep(0.05)

@@ -62,6 +62,8 @@ pub mod sms;
 
 pub mod profiles;
 
+pub mod analytics;
+
 pub mod demo;
 
 // top

@@ -303,15 +303,19 @@ pub async fn run(app: App, job: Job) -> Result<()> {
     for (place, chunk) in chunks.into_iter().enumerate() {
         let (app_, workspace_id, id, now) = (app.clone(), workspace_id.clone(), id.clone(), app.now());
         let duplicates = import.duplicates;
-        app.db.write(move |tx| take(&app_, tx, &workspace_id, &id, chunk, duplicates, (place == last).then_some(now), now)).await?;
+        let done = i64::try_from(from + place * CHUNK).unwrap_or(i64::MAX);
+        if !app.db.write(move |tx| take(&app_, tx, &workspace_id, &id, done, chunk, duplicates, (place == last).then_some(now), now)).await? {
+            return Ok(());
+        }
     }
     Ok(())
 }
 
-/// Takes some rows in and notes it, in one transaction.
+/// Takes the rows after `done` in and notes it, in one transaction. Whether they were still to be taken: another run of the
+/// job may have done so.
 #[expect(clippy::too_many_arguments, reason = "one place calls it")]
-fn take(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, rows: Vec<Parsed>, duplicates: Duplicates, finished_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
-    let Some(import) = find(tx, workspace_id, id)? else { return Ok(()) };
+fn take(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, done: i64, rows: Vec<Parsed>, duplicates: Duplicates, finished_at: Option<Timestamp>, now: Timestamp) -> Result<bool> {
+    let Some(import) = find(tx, workspace_id, id)?.filter(|import| import.processed == done && import.finished_at.is_none()) else { return Ok(false) };
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let region = workspaces::store::find_settings(tx, workspace_id)?.region;
     let mut tally = Tally { errors: import.errors, ..Tally::default() };
@@ -349,5 +353,5 @@ fn take(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, rows: Vec<Parsed>,
         ":created": tally.created, ":updated": tally.updated, ":skipped": tally.skipped, ":errors": serde_json::to_string(&tally.errors)?,
         ":finished_at": finished_at,
     })?;
-    Ok(())
+    Ok(true)
 }

@@ -22,6 +22,7 @@ pub enum Tag {
     Webhooks,
     /// SMS through Twilio.
     Sms,
+    Analytics,
     /// What the widget on a customer's page calls, without an account.
     Widget,
     Models,

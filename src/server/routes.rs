@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::health;
 use crate::{
     access::{AccountApi, AuthApi, TokensApi},
+    analytics::AnalyticsApi,
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, HistoryApi, SharingApi},
@@ -38,7 +39,7 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi);
     let conversations = (ChatApi, MessagesApi, ConversationsApi, WidgetApi);
     let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);
-    let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi);
+    let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, AnalyticsApi);
     let channels = (WebhooksApi, SmsApi, SmsWebhookApi);
     let apis = (people, assistants, knowledge, conversations, tools, desk, channels);
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))

@@ -65,19 +65,14 @@ pub async fn answer(app: App, answers: Answers, job: Job) -> Result<()> {
     }
 }
 
-/// What the customer has said since the last answer, as the questions of one turn.
+/// What the customer has said last and nobody has answered, as the questions of one turn: an unbroken row at the end, which
+/// `answering` then knows for what is stored already.
 fn unanswered(messages: &[Message]) -> Vec<ChatMessage> {
-    let spoken = messages.iter().rposition(|message| match message.role {
-        MessageRole::Assistant => message.status == MessageStatus::Complete,
-        MessageRole::Agent => true,
-        _ => false,
-    });
-    let since = spoken.map_or(0, |place| place + 1);
-    messages[since..]
-        .iter()
-        .filter(|message| message.role == MessageRole::User && text::word(&message.content).is_none())
-        .map(|message| ChatMessage { role: ChatRole::User, content: message.content.clone() })
-        .collect()
+    let broken_off = |message: &&Message| message.role == MessageRole::Assistant && message.status != MessageStatus::Complete;
+    let row = messages.iter().rev().filter(|message| !broken_off(message)).take_while(|message| message.role == MessageRole::User && text::word(&message.content).is_none());
+    let mut asked: Vec<ChatMessage> = row.map(|message| ChatMessage { role: ChatRole::User, content: message.content.clone() }).collect();
+    asked.reverse();
+    asked
 }
 
 async fn hand_over(app: &App, workspace_id: &str, conversation_id: &str, message_id: &str) -> Result<()> {

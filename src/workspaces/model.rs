@@ -1,5 +1,7 @@
 //! A workspace, as the API shows it.
 
+use std::collections::BTreeMap;
+
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +50,15 @@ pub struct Settings {
     /// When somebody is there; null: always.
     pub opening_hours: Option<OpeningHours>,
     pub tickets: TicketSettings,
+    /// What models cost, by their names: analytics counts with it.
+    pub model_prices: BTreeMap<String, ModelPrice>,
+}
+
+/// What a million tokens cost.
+#[derive(Debug, Clone, Copy, Object, Serialize, Deserialize, PartialEq)]
+pub struct ModelPrice {
+    pub input: f64,
+    pub output: f64,
 }
 
 /// How long a ticket of one priority may take, in minutes of open time; null: as long as it will.
@@ -80,7 +91,7 @@ impl Default for TicketSettings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true, opening_hours: None, tickets: TicketSettings::default() }
+        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true, opening_hours: None, tickets: TicketSettings::default(), model_prices: BTreeMap::new() }
     }
 }
 
@@ -113,6 +124,9 @@ impl Settings {
         }
         if self.locale.is_empty() || self.locale.len() > 35 || !self.locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(Error::invalid("settings.locale", "is not a language tag like en or pt-BR"));
+        }
+        if self.model_prices.len() > 500 || self.model_prices.values().any(|price| !(0.0..=1e6).contains(&price.input) || !(0.0..=1e6).contains(&price.output)) {
+            return Err(Error::invalid("settings.modelPrices", "must be prices of 0 or more for a million tokens"));
         }
         if let Some(hours) = &self.opening_hours {
             hours.check()?;

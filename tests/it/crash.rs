@@ -1,6 +1,7 @@
 //! The real executable: killed while it works, and started where it cannot.
 
 use std::{
+    collections::{HashMap, HashSet},
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Client,
     llm_server::{LlmServer, Script},
+    receiver::{Answer, Receiver},
 };
 
 /// The executable, with nothing of this machine's environment that it would heed.
@@ -267,6 +269,61 @@ async fn wrong_use_ends_in_2_and_openapi_in_a_document() {
     assert_eq!(run(&folder, &["token", "create", "--email", "nobody@example.com", "--workspace", "Acme", "--name", "x"], "").stdout, b"");
     let document = run(&folder, &["openapi"], "");
     assert_eq!(serde_json::from_slice::<Value>(&document.stdout).unwrap()["openapi"].as_str().map(|version| &version[..2]), Some("3."));
+}
+
+#[tokio::test]
+async fn every_event_is_told_under_one_id_whatever_is_killed() {
+    const PEOPLE: usize = 2_000;
+    let receiver = Receiver::start().await;
+    let mut seen: HashMap<String, usize> = HashMap::new();
+    // A third of the first attempts fail.
+    receiver.answers(move |number, hit| {
+        let times = seen.entry(hit.header("webhook-id").to_owned()).or_insert(0);
+        *times += 1;
+        Answer::of(if *times == 1 && number % 3 == 0 { 500 } else { 200 })
+    });
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("data");
+    let who = set_up(&folder);
+    let environment = [("ILLUMICHAT_EGRESS__ALLOW", "[\"127.0.0.1\"]"), ("ILLUMICHAT_LIMITS__ENABLED", "false")];
+    let running = Running::start(&folder, &environment);
+    let owner = client(&running, &who);
+    owner.post(&owner.path("/webhooks"), json!({"url": receiver.url, "events": ["contact.created"]})).await.expect(201);
+    let csv: String = std::iter::once("name,email\n".to_owned()).chain((0..PEOPLE).map(|number| format!("P{number},p{number}@example.com\n"))).collect();
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(csv.into_bytes()).file_name("people.csv"));
+    owner.send(owner.request(reqwest::Method::POST, &owner.path("/contacts/imports")).multipart(form)).await.expect(201);
+    receiver.wait_for(20).await;
+    running.kill();
+    for kill in 1..=6 {
+        let running = Running::start(&folder, &environment);
+        // Each time somewhere else in the work.
+        let before = receiver.hits().len();
+        for _ in 0..100 {
+            if receiver.hits().len() >= before + kill * 40 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        running.kill();
+    }
+    let running = Running::start(&folder, &environment);
+    let owner = client(&running, &who);
+    let webhook = owner.get("/api/webhooks").await.expect(200)[0]["id"].as_str().unwrap().to_owned();
+    let delivered = owner.path(&format!("/webhooks/{webhook}/deliveries?status=delivered&limit=1"));
+    for _ in 0..600 {
+        if owner.get(&delivered).await.expect(200)["total"] == PEOPLE {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(owner.get(&delivered).await.expect(200)["total"], PEOPLE);
+    let mut ids: HashMap<String, HashSet<String>> = HashMap::new();
+    for hit in receiver.hits() {
+        ids.entry(hit.json()["data"]["email"].as_str().unwrap().to_owned()).or_default().insert(hit.header("webhook-id").to_owned());
+    }
+    assert_eq!(ids.len(), PEOPLE);
+    assert!(ids.values().all(|ids| ids.len() == 1), "no event has two ids");
+    assert_eq!(owner.get(&owner.path("/contacts")).await.expect(200)["total"], PEOPLE);
 }
 
 /// The system calls of a request, watched by strace: what is answered for has been synced to the disk first.

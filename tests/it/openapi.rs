@@ -149,6 +149,9 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("list_webhook_deliveries", Least::Role(Role::Admin)),
     ("get_webhook_delivery", Least::Role(Role::Admin)),
     ("retry_webhook_delivery", Least::Role(Role::Admin)),
+    ("get_analytics", Least::Role(Role::Member)),
+    ("get_asked_questions", Least::Role(Role::Member)),
+    ("get_knowledge_gaps", Least::Role(Role::Member)),
     ("get_sms_config", Least::Role(Role::Admin)),
     ("put_sms_config", Least::Role(Role::Admin)),
     ("delete_sms_config", Least::Role(Role::Admin)),
@@ -288,6 +291,11 @@ fn body(things: &Things, operation: &Operation, real: bool) -> Value {
         "send_message" => json!({"content": "Hello"}),
         "connect_project" => json!({"projectId": if real { things.project.as_str() } else { "proj_none" }}),
         "search_project" | "search_assistant" => json!({"query": "refund"}),
+        "merge_contact" => json!({"intoId": "con_none"}),
+        "create_contact_note" | "create_ticket_comment" => json!({"body": "Words."}),
+        "put_sms_config" | "test_sms" => {
+            json!({"enabled": true, "twilioAccountSid": format!("AC{}", "0".repeat(32)), "twilioAuthToken": "token", "phoneNumber": "+15551234567"})
+        }
         name if real && name.starts_with("create_") => json!({"name": "Mine", "title": "Mine", "text": "Words."}),
         name if real && name.starts_with("update_") => json!({"name": "Mine", "title": "Mine"}),
         _ => json!({}),

@@ -81,15 +81,31 @@ impl TestApp {
     pub async fn drain(&self) {
         let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
         while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
-        // A worker may have taken a job just before; it is done when nothing waits or runs.
+        // A worker may have taken a job just before; it is done when nothing waits or runs. Targets wait for their time.
         for _ in 0..600 {
-            let open = self.app.db.read(illumichat::jobs::counts).unwrap().iter().filter(|(state, _)| state != "failed").map(|(_, count)| count).sum::<i64>();
-            if open == 0 {
+            let open = |connection: &rusqlite::Connection| {
+                Ok(connection.query_row("select count(*) from jobs where state <> 'failed' and kind <> 'tickets.target'", [], |row| row.get::<_, i64>(0))?)
+            };
+            if self.app.db.read(open).unwrap() == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("the queue did not run dry");
+    }
+
+    /// The same without what waits for a later time.
+    pub async fn drain_now(&self) {
+        let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
+        for _ in 0..600 {
+            while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
+            let counts = self.app.db.read(illumichat::jobs::counts).unwrap();
+            if counts.iter().all(|(state, _)| state != "running") {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("a job does not end");
     }
 
     /// Nobody: a client without credentials.

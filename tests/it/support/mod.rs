@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod llm_server;
+pub mod receiver;
 pub mod stream;
 
 pub use app::{Client, Reply, TestApp, spawn_app};

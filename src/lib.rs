@@ -52,7 +52,12 @@ pub mod tickets;
 
 pub mod answering;
 
+pub mod inbox;
+
 pub mod widget;
+
+pub mod site_chat;
+
 
 pub mod sms;
 

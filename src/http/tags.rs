@@ -24,5 +24,7 @@ pub enum Tag {
     Sms,
     /// What the widget on a customer's page calls, without an account.
     Widget,
+    /// Sites with forms of their own, and what these call with the site's key.
+    Sites,
     Models,
 }

@@ -15,23 +15,25 @@ use crate::{
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, ModelsApi},
     contacts::{ContactsApi, ImportsApi},
-    conversations::ConversationsApi,
+    conversations::{ConversationsApi, FilesApi},
     error::Result,
+    inbox::{InboxApi, Live, MacrosApi},
     http::{Front, complete_openapi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     profiles::ProfilesApi,
+    site_chat::{SiteChatApi, SiteCors, SitesApi},
     sms::{SmsApi, SmsWebhookApi},
     tickets::TicketsApi,
     web,
     webhooks::WebhooksApi,
-    widget::{Cors, WidgetApi},
+    widget::{Cors, VisitorApi, WidgetApi, WidgetSecretApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi), (WidgetApi, VisitorApi, WidgetSecretApi, SitesApi, SiteChatApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi), (WidgetApi, VisitorApi, WidgetSecretApi, SitesApi, SiteChatApi), (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, WebhooksApi, SmsApi, SmsWebhookApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))
@@ -55,7 +57,7 @@ fn openapi_document() -> Result<Response> {
     Ok(Response::builder().content_type("application/json; charset=utf-8").body(text.as_str()))
 }
 
-pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
+pub(super) fn endpoint(app: &App, answers: &Answers, live: &Live) -> impl Endpoint<Output = Response> + 'static {
     let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into() };
     Route::new()
         .at("/healthz", get(health::healthz))
@@ -65,8 +67,10 @@ pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = R
         .nest_no_strip("/api", service())
         .nest("/", web::routes())
         .with(Cors { app: app.clone() })
+        .with(SiteCors)
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))
+        .with(AddData::new(live.clone()))
         .with(SetHeader::new().appending(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")))
         .with(front)
 }

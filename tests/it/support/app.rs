@@ -80,9 +80,10 @@ impl TestApp {
     pub async fn drain(&self) {
         let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
         while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
-        // A worker may have taken a job just before; it is done when nothing waits or runs.
+        // A worker may have taken a job just before; it is done when nothing is due or runs.
         for _ in 0..600 {
-            let open = self.app.db.read(illumichat::jobs::counts).unwrap().iter().filter(|(state, _)| state != "failed").map(|(_, count)| count).sum::<i64>();
+            let now = self.app.now();
+            let open = self.app.db.read(|connection| illumichat::jobs::count_due(connection, now)).unwrap();
             if open == 0 {
                 return;
             }

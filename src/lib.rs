@@ -56,7 +56,12 @@ pub mod tools;
 
 pub mod answering;
 
+pub mod inbox;
+
 pub mod widget;
+
+pub mod site_chat;
+
 
 pub mod sms;
 

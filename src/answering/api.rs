@@ -17,6 +17,7 @@ use poem_openapi::{
     types::Type,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     events::{Event, Usage},
@@ -113,6 +114,12 @@ impl ApiResponse for ChatReply {
     fn meta() -> MetaResponses {
         MetaResponses {
             responses: vec![MetaResponse {
+                description: "A person has the conversation, and the message was put before them: `{status: \"delivered\", chatId}`.",
+                status: Some(202),
+                status_range: None,
+                content: vec![MetaMediaType { content_type: Json::<Value>::CONTENT_TYPE, schema: Value::schema_ref() }],
+                headers: vec![],
+            }, MetaResponse {
                 description: "Server-sent events `start`, `sources`, `text-delta`, `citations`, `finish`, each one line `data: {json}` of at most 1 KiB with the kind in `type`; or, with `\"stream\": false`, the whole answer.",
                 status: Some(200),
                 status_range: None,
@@ -174,7 +181,7 @@ impl MessagesApi {
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
-            assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)
+            assistants::service::get_usable(&app, connection, &who, conversation.assistant_id.as_deref().unwrap_or_default())
         })?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
         let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None };
@@ -244,7 +251,7 @@ fn seen(app: &App, who: &Caller, chat_id: &str, message_id: &str) -> Result<Mess
 }
 
 fn is_own(conversation: &conversations::Conversation, who: &Caller, assistant_id: &str) -> bool {
-    conversation.assistant_id == assistant_id && conversation.user_id.as_deref() == Some(&who.user_id) && !conversation.channel.is_public()
+    conversation.assistant_id.as_deref() == Some(assistant_id) && conversation.user_id.as_deref() == Some(&who.user_id) && !conversation.channel.is_public()
 }
 
 fn asker(who: &Caller) -> Asker {
@@ -252,7 +259,7 @@ fn asker(who: &Caller) -> Asker {
         Via::Token { .. } => Channel::Api,
         Via::Session { .. } => Channel::Dashboard,
     };
-    Asker { workspace_id: who.workspace_id.clone(), user_id: Some(who.user_id.clone()), channel }
+    Asker::new(who.workspace_id.clone(), Some(who.user_id.clone()), channel)
 }
 
 fn idempotency(who: &Caller, key: Option<String>, body: &str) -> Result<Option<(String, String)>> {
@@ -265,6 +272,15 @@ fn idempotency(who: &Caller, key: Option<String>, body: &str) -> Result<Option<(
 
 async fn reply(answering: Answering, stream: bool) -> ChatReply {
     if stream { reply_stream(&answering) } else { ChatReply(Json(reply_whole(&answering).await).into_response()) }
+}
+
+/// 202: a person has the conversation, and the message was put before them.
+pub fn delivered(conversation_id: &str, session_token: Option<&str>) -> ChatReply {
+    let mut body = serde_json::json!({"status": "delivered", "chatId": conversation_id});
+    if let Some(token) = session_token {
+        body["sessionToken"] = token.into();
+    }
+    ChatReply(Json(body).with_status(poem::http::StatusCode::ACCEPTED).into_response())
 }
 
 /// The answer as it comes.

@@ -184,6 +184,11 @@ impl Answers {
         });
     }
 
+    /// Stops whatever is being written in a conversation: a person has it now.
+    pub fn stop_conversation(&self, conversation_id: &str) {
+        self.0.lock().by_message.values().filter(|log| log.conversation_id == conversation_id).for_each(|log| log.stop());
+    }
+
     /// Stops all of them, at the server's end.
     pub fn stop_all(&self) {
         self.0.lock().by_message.values().for_each(|log| log.stop());

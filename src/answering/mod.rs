@@ -23,7 +23,7 @@ mod sentences;
 mod small_talk;
 mod start;
 
-pub use api::{ChatApi, MessagesApi, ChatMessage, ChatReply, ChatRole, check_messages, reply_stream, reply_whole, resume};
+pub use api::{ChatApi, MessagesApi, ChatMessage, ChatReply, ChatRole, check_messages, delivered, reply_stream, reply_whole, resume};
 pub use events::Event;
 pub use log::{Answers, Log};
-pub use start::{Answering, Asker, Question, start};
+pub use start::{Answering, Asked, Asker, Question, ask, start, suggest};

@@ -18,7 +18,7 @@ use crate::{
     app::App,
     assistants::{self, AnswerMode, Assistant},
     clock::Timestamp,
-    conversations::{Citation, MessageStatus, Source, store as conversations},
+    conversations::{Citation, HandoffReason, MessageStatus, Source, handoff, service, store as conversations},
     error::{Code, Error, Result},
     knowledge::{self, model::Mode},
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
@@ -109,6 +109,30 @@ pub(super) async fn run(work: Work) {
     finish(&work, draft, end, status).await;
 }
 
+/// The same without writing anything down.
+pub(super) async fn suggest(work: Work) {
+    let mut draft = Draft::default();
+    let limit = Duration::from_secs(work.app.config.chat.timeout_seconds);
+    let failure = tokio::select! {
+        biased;
+        () = work.log.stopped().cancelled() => None,
+        outcome = tokio::time::timeout(limit, steps(&work, &mut draft)) => match outcome {
+            Ok(Ok(End::Failed(error)) | Err(error)) => Some(error.context("chat")),
+            _ => None,
+        },
+    };
+    work.log.extend(events::citations_events(&draft.citations));
+    work.log.push(Event::Finish {
+        finish_reason: if failure.is_some() { FinishReason::Error } else { FinishReason::Stop },
+        chat_id: work.conversation_id.clone(),
+        message_id: work.message_id.clone(),
+        usage: draft.receipt.usage,
+        answered: draft.answered,
+        error: failure.as_ref().map(|error| events::shorten(error.message(), 200)),
+        code: failure.as_ref().map(Error::wire_code),
+    });
+}
+
 async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) {
     draft.receipt.mark("done", work.began, work.app.now());
     draft.receipt.decision.answered = draft.answered;
@@ -122,17 +146,26 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
     let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
     let receipt = serde_json::to_string(&draft.receipt).ok();
     let by_provider = !draft.receipt.served_by.is_empty() && draft.receipt.served_by != EXTRACTIVE;
-    let (workspace_id, message_id, assistant_id, now) = (work.workspace_id.clone(), work.message_id.clone(), work.assistant.id.clone(), work.began);
+    let (workspace_id, message_id, assistant_id) = (work.workspace_id.clone(), work.message_id.clone(), work.assistant.id.clone());
+    let began = work.began;
+    let (app, conversation_id, now) = (work.app.clone(), work.conversation_id.clone(), work.app.now());
+    // What it could not answer, a person is asked.
+    let handing_off = work.assistant.handoff.clone();
+    let unanswered = match status {
+        MessageStatus::Complete if !draft.answered => Some(HandoffReason::MissingKnowledge),
+        MessageStatus::Failed => Some(HandoffReason::ToolFailure),
+        _ => None,
+    };
     let stored = work
         .app
         .db
         .write(move |tx| {
             let outcome = conversations::Outcome { content: &content, sources: &sources, citations: &citations, status, receipt: receipt.as_deref() };
-            conversations::finish_answer(tx, &workspace_id, &message_id, &outcome)?;
+            service::finish_answer(&app, tx, &workspace_id, &conversation_id, &message_id, &outcome, now)?;
             if by_provider {
-                assistants::store::add_used(tx, &workspace_id, &assistant_id, now, usage.input_tokens, usage.output_tokens)?;
+                assistants::store::add_used(tx, &workspace_id, &assistant_id, began, usage.input_tokens, usage.output_tokens)?;
             }
-            Ok(())
+            handoff::after_answer(&app, tx, &workspace_id, &conversation_id, &handing_off, unanswered, now)
         })
         .await;
     let end = match (stored, end) {

@@ -18,7 +18,8 @@ use crate::{
     clock::Timestamp,
     conversations::{
         Channel, Message, MessageRole, MessageStatus,
-        model::title_of,
+        model::{Handler, title_of},
+        service::{self, NewMessage},
         store::{self, NewConversation, Repeated},
     },
     db::Tx,
@@ -34,6 +35,26 @@ pub struct Asker {
     /// Nobody, for a visitor.
     pub user_id: Option<String>,
     pub channel: Channel,
+    /// Who a visitor is, where that is known.
+    pub contact_id: Option<String>,
+    pub name: Option<String>,
+    /// Files for the last message, of this owner's.
+    pub attachments: Vec<String>,
+    pub owner_id: String,
+}
+
+impl Asker {
+    pub fn new(workspace_id: String, user_id: Option<String>, channel: Channel) -> Self {
+        let owner_id = user_id.clone().unwrap_or_default();
+        Asker { workspace_id, user_id, channel, contact_id: None, name: None, attachments: Vec::new(), owner_id }
+    }
+}
+
+/// What became of a question.
+pub enum Asked {
+    Answering(Answering),
+    /// A person has the conversation, and the message was put before them.
+    Delivered { conversation_id: String },
 }
 
 #[derive(Debug, Clone)]
@@ -69,10 +90,18 @@ const REMEMBER: Duration = Duration::from_secs(24 * 3600);
 /// How many messages of a conversation a model may be told of.
 const HISTORY: i64 = 60;
 
-/// Puts the question on disk and sets the answer going. It waits while another answer of the conversation runs.
+/// The same as `ask`, where no person can have the conversation.
 pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: Asker, question: Question) -> Result<Answering> {
+    match ask(app, answers, assistant, asker, question).await? {
+        Asked::Answering(answering) => Ok(answering),
+        Asked::Delivered { .. } => Err(Error::conflict("A person has this conversation now and will answer; the message was delivered.").context("chat")),
+    }
+}
+
+/// Puts the question on disk and sets the answer going. It waits while another answer of the conversation runs.
+pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Asker, question: Question) -> Result<Asked> {
     if let Some(known) = repeated(app, answers, &asker, &question)? {
-        return Ok(known);
+        return Ok(Asked::Answering(known));
     }
     let conversation_id = match &question.conversation_id {
         Some(id) => Some(id.clone()),
@@ -99,7 +128,11 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
                 if is_new {
                     insert_conversation(tx, &place, &asker, &assistant_id, &question.messages)?;
                 }
-                let earlier = add_questions(tx, &place, &question.messages, is_new)?;
+                let earlier = add_questions(tx, &place, &asker, &question.messages, is_new)?;
+                let has_person = store::find_conversation(tx, place.workspace_id, place.conversation_id)?.is_some_and(|found| found.handler == Handler::Human);
+                if has_person {
+                    return Ok(Saved::Delivered);
+                }
                 store::append_message(tx, place.workspace_id, place.conversation_id, &message_id, MessageRole::Assistant, "", None, MessageStatus::Streaming, began)?;
                 if let Some((key, body_hash)) = question.idempotency {
                     let repeated = Repeated { body_hash, conversation_id: conversation_id.clone(), message_id };
@@ -114,7 +147,11 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         Ok(Saved::Asked { before, project_ids }) => (before, project_ids),
         Ok(Saved::Repeated(known)) => {
             answers.forget(&message_id);
-            return recall(app, answers, &asker, &question, known);
+            return recall(app, answers, &asker, &question, known).map(Asked::Answering);
+        }
+        Ok(Saved::Delivered) => {
+            answers.forget(&message_id);
+            return Ok(Asked::Delivered { conversation_id });
         }
         Err(error) => {
             answers.forget(&message_id);
@@ -146,10 +183,53 @@ pub async fn start(app: &App, answers: &Answers, assistant: Assistant, asker: As
         answers.close_later(message_id);
         drop(turn);
     });
+    Ok(Asked::Answering(answering))
+}
+
+/// Answers the last question of a conversation without writing anything down: a draft for an agent.
+pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id: &str, conversation_id: &str) -> Result<Answering> {
+    let (mut before, project_ids) = app.db.read(|connection| {
+        let messages = store::list_messages(connection, workspace_id, conversation_id, None, HISTORY)?;
+        let projects = assistants::store::list_connections(connection, workspace_id, &assistant.id)?;
+        Ok((messages, projects.into_iter().map(|(id, _)| id).collect()))
+    })?;
+    let last = before.iter().rposition(|message| message.role == MessageRole::User);
+    let last = last.ok_or_else(|| Error::conflict("The customer has not written anything that could be answered."))?;
+    let question = before[last].content.clone();
+    before.truncate(last);
+    let message_id = app.new_id(prefix::MESSAGE);
+    // Listened to through the conversation's log alone: it is nobody's answer, and taking over does not stop it.
+    let log = answers.open(&message_id, &format!("draft of {conversation_id}"));
+    let model = assistant.model.clone();
+    log.push(Event::Start { chat_id: conversation_id.to_owned(), message_id: message_id.clone(), model: model.clone(), session_token: None });
+    let work = run::Work {
+        app: app.clone(),
+        workspace_id: workspace_id.to_owned(),
+        assistant,
+        project_ids,
+        conversation_id: conversation_id.to_owned(),
+        message_id: message_id.clone(),
+        question,
+        earlier: before.iter().filter(|message| message.role == MessageRole::User).map(|message| message.content.clone()).collect(),
+        history: before.iter().filter_map(told).collect(),
+        log: Arc::clone(&log),
+        began: app.now(),
+        patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
+    };
+    let answering = Answering::new(Arc::clone(&log), conversation_id.to_owned(), message_id, model);
+    tokio::spawn(log.stop_when_deserted(Duration::ZERO));
+    let answers = answers.clone();
+    tokio::spawn(async move {
+        let message_id = work.message_id.clone();
+        run::suggest(work).await;
+        answers.close_later(message_id);
+    });
     Ok(answering)
 }
 
 enum Saved {
+    /// To the person who has the conversation.
+    Delivered,
     Asked { before: Vec<Message>, project_ids: Vec<String> },
     /// A request with the same key was quicker.
     Repeated(Repeated),
@@ -208,23 +288,26 @@ struct Place<'a> {
 
 fn insert_conversation(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, assistant_id: &str, messages: &[ChatMessage]) -> Result<()> {
     let first = messages.iter().find(|message| message.role == ChatRole::User).map(|message| title_of(&message.content));
-    store::insert_conversation(
+    let made = service::create(
+        place.app,
         tx,
         &NewConversation {
             id: place.conversation_id,
             workspace_id: place.workspace_id,
-            assistant_id,
+            assistant_id: Some(assistant_id),
             channel: asker.channel,
             user_id: asker.user_id.as_deref(),
+            contact_id: asker.contact_id.as_deref(),
             title: first.as_deref(),
             now: place.now,
         },
-    )
+    );
+    made.map(drop)
 }
 
 /// Stores what is new of the messages, and gives back what was said before the question. A new conversation takes all of
 /// them; an existing one the user's messages at the end, unless they are there already because the request is a retry.
-fn add_questions(tx: &Tx<'_>, place: &Place<'_>, messages: &[ChatMessage], is_new: bool) -> Result<Vec<Message>> {
+fn add_questions(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, messages: &[ChatMessage], is_new: bool) -> Result<Vec<Message>> {
     let stored = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
     let trailing = messages.iter().rposition(|message| message.role != ChatRole::User).map_or(messages, |last| &messages[last + 1..]);
     let to_add: &[ChatMessage] = if is_new {
@@ -232,12 +315,14 @@ fn add_questions(tx: &Tx<'_>, place: &Place<'_>, messages: &[ChatMessage], is_ne
     } else if is_retry(&stored, trailing) {
         &[]
     } else {
-        store::reopen(tx, place.workspace_id, place.conversation_id, place.now)?;
         trailing
     };
     for message in to_add {
-        let id = place.app.new_id(prefix::MESSAGE);
-        store::append_message(tx, place.workspace_id, place.conversation_id, &id, message.role.stored(), &message.content, None, MessageStatus::Complete, place.now)?;
+        // Files belong to what was said last.
+        let is_last = messages.last().is_some_and(|last| std::ptr::eq(last, message));
+        let files: &[String] = if is_last { &asker.attachments } else { &[] };
+        let new = NewMessage { attachments: files, owner_id: &asker.owner_id, author: asker.name.as_deref(), ..NewMessage::of(message.role.stored(), &message.content) };
+        service::say(place.app, tx, place.workspace_id, place.conversation_id, &new, place.now)?;
     }
     let mut all = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
     // The question itself is not part of its history.

@@ -65,7 +65,7 @@ impl Talk<'_> {
             assistants::service::present(app, connection, &self.workspace_id, assistant)
         })?;
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: question }])?;
-        let asker = Asker { workspace_id: self.workspace_id.clone(), user_id: None, channel: Channel::Api };
+        let asker = Asker::new(self.workspace_id.clone(), None, Channel::Api);
         let question = Question { conversation_id: self.conversation_id.clone(), messages, idempotency: None, session_token: None };
         let answering = answering::start(app, self.answers, assistant, asker, question).await?;
         self.conversation_id = Some(answering.conversation_id.clone());

@@ -109,6 +109,13 @@ pub struct Limits {
     pub widget_session: u32,
     pub widget_chat_session: u32,
     pub widget_chat_address: u32,
+    /// Leads, feedback and uploads of one session.
+    pub widget_write: u32,
+    pub widget_tickets: u32,
+    /// A site's configuration, messages and files, each by site and address.
+    pub site_read: u32,
+    pub site_create: u32,
+    pub site_reply: u32,
     /// Twilio's requests for one assistant.
     pub sms: u32,
     /// Wrong sign-ins for one account and address in 15 minutes.
@@ -215,6 +222,11 @@ impl Default for Limits {
             widget_session: 30,
             widget_chat_session: 20,
             widget_chat_address: 60,
+            widget_write: 10,
+            widget_tickets: 5,
+            site_read: 60,
+            site_create: 5,
+            site_reply: 20,
             sms: 300,
             signin_account: 10,
             signin_address: 30,

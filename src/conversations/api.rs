@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     export,
     model::{Channel, Conversation, ConversationStatus, Handler, Message},
+    service,
     store::{self, Filter},
 };
 use crate::{
@@ -44,7 +45,7 @@ pub struct Messages {
 
 /// A conversation that the caller may see; everything else is not found.
 pub fn get_seen(connection: &rusqlite::Connection, who: &Caller, id: &str) -> Result<Conversation> {
-    store::find_conversation(connection, &who.workspace_id, id)?.filter(|found| found.may_be_seen_by(who)).ok_or_else(|| Error::not_found("conversation"))
+    store::find_conversation_of(connection, &who.workspace_id, id, &who.user_id)?.filter(|found| found.may_be_seen_by(who)).ok_or_else(|| Error::not_found("conversation"))
 }
 
 #[OpenApi(prefix_path = "/api/workspaces/:ws/conversations", tag = "Tag::Conversations")]
@@ -62,6 +63,12 @@ impl ConversationsApi {
         handler: Query<Option<Handler>>,
         #[oai(name = "assigneeId")] assignee_id: Query<Option<String>>,
         #[oai(name = "contactId")] contact_id: Query<Option<String>>,
+        tag: Query<Option<String>>,
+        // Only what strangers wrote: the workspace's inbox.
+        inbox: Query<Option<bool>>,
+        // Only what the caller has not read.
+        unread: Query<Option<bool>>,
+        snoozed: Query<Option<bool>>,
         q: Query<Option<String>>,
         limit: Query<Option<i64>>,
         offset: Query<Option<i64>>,
@@ -74,6 +81,10 @@ impl ConversationsApi {
             handler: handler.0,
             assignee_id: assignee_id.0,
             contact_id: contact_id.0,
+            inbox_only: inbox.0.unwrap_or(false),
+            tag: tag.0,
+            unread_only: unread.0.unwrap_or(false),
+            snoozed: snoozed.0,
             q: q.0.filter(|text| !text.trim().is_empty()),
         };
         let flat = who.flat;
@@ -119,7 +130,7 @@ impl ConversationsApi {
         let (conversation, messages, assistant) = app.db.read(|connection| {
             let conversation = get_seen(connection, &who, &id)?;
             let messages = store::list_messages(connection, &who.workspace_id, &id, None, i64::MAX)?;
-            let assistant = assistants::store::find_assistant(connection, &who.workspace_id, &conversation.assistant_id)?;
+            let assistant = assistants::store::find_assistant(connection, &who.workspace_id, conversation.assistant_id.as_deref().unwrap_or_default())?;
             Ok((conversation, messages, assistant.map_or_else(|| "Assistant".to_owned(), |assistant| assistant.name)))
         })?;
         let (text, ending) = match format.0 {
@@ -132,12 +143,14 @@ impl ConversationsApi {
     /// Delete a conversation with its messages
     #[oai(path = "/:id", method = "delete", operation_id = "delete_conversation")]
     async fn delete_conversation(&self, app: Data<&App>, who: Member, id: Path<String>) -> Result<NoContent> {
+        let (app_, now) = (app.clone(), app.now());
         app.db
             .write(move |tx| {
                 get_seen(tx, &who, &id)?;
-                store::delete_conversation(tx, &who.workspace_id, &id)
+                service::delete(&app_, tx, &who.workspace_id, &id, now)
             })
             .await?;
+        app.jobs.wake();
         Ok(NoContent)
     }
 }

@@ -1,10 +1,15 @@
 //! Conversations: what was said, by whom, and where an answer came from. Who answers is decided above.
 
 mod api;
+pub mod attachments;
 mod export;
+pub mod handoff;
 pub mod model;
 pub mod outgoing;
+pub mod presence;
+pub mod service;
 pub mod store;
 
 pub use api::{ConversationsApi, get_seen};
-pub use model::{Channel, Citation, Conversation, Message, MessageRole, MessageStatus, Source};
+pub use attachments::FilesApi;
+pub use model::{Attachment, Channel, HandoffReason, Citation, Conversation, Message, MessageRole, MessageStatus, Source};

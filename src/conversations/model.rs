@@ -86,6 +86,10 @@ pub struct Message {
     /// Which characters of the content which source supports.
     pub citations: Vec<Citation>,
     pub attachments: Vec<Attachment>,
+    /// What the site-key API calls it by.
+    #[oai(skip)]
+    #[serde(skip)]
+    pub number: i64,
     pub feedback: Option<i64>,
     pub status: MessageStatus,
     pub created_at: Timestamp,

@@ -26,10 +26,10 @@ pub fn enqueue(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str
     Ok(())
 }
 
-/// Tells that a message was written.
+/// Tells that a message was written. It happens to the conversation, so that its messages are told of in their order.
 pub fn tell(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, message_id: &str, now: Timestamp) -> Result<()> {
     let Some(message) = store::find_message(tx, workspace_id, conversation_id, message_id)? else { return Ok(()) };
     let mut data = serde_json::to_value(&message)?;
     data["conversationId"] = json!(conversation_id);
-    events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::MessageCreated, resource_id: message_id, data })
+    events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::MessageCreated, resource_id: conversation_id, data })
 }

@@ -88,6 +88,18 @@ pub fn find_conversation_of(connection: &Connection, workspace_id: &str, id: &st
         .optional()?)
 }
 
+/// How many conversations of the inbox are open, wait for a person, are this person's, are nobody's, and are unread by them.
+pub fn count_inbox(connection: &Connection, workspace_id: &str, user_id: &str) -> Result<[i64; 5]> {
+    Ok(connection
+        .prepare_cached(&format!(
+            "select count(*), coalesce(sum(c.status = 'pending'), 0), coalesce(sum(c.assignee_id is :user), 0),
+                 coalesce(sum(c.assignee_id is null and (c.handler = 'human' or c.status = 'pending')), 0), coalesce(sum({UNREAD} > 0), 0)
+             from conversations c
+             where c.workspace_id = :ws and c.channel in ('widget', 'sms', 'site') and c.status <> 'closed' and c.snoozed_until is null"
+        ))?
+        .query_row(named_params! {":ws": workspace_id, ":user": user_id}, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?]))?)
+}
+
 /// Writes everything that people change of a conversation.
 pub fn update_conversation(tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
@@ -193,7 +205,7 @@ pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<
 }
 
 const MESSAGE: &str = "id, role, content, author, sources, citations, feedback, status, created_at,
-    (select json_group_array(json_object('id', a.id, 'filename', a.filename, 'mimeType', a.mime_type, 'bytes', a.bytes, 'url', '/api/files/' || a.id, 'number', a.row))
+    row, (select json_group_array(json_object('id', a.id, 'filename', a.filename, 'mimeType', a.mime_type, 'bytes', a.bytes, 'url', '/api/files/' || a.id, 'number', a.row))
      from attachments a where a.message_id = messages.id)";
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
@@ -207,7 +219,8 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         feedback: row.get(6)?,
         status: row.get(7)?,
         created_at: row.get(8)?,
-        attachments: serde_json::from_str(&row.get::<_, String>(9)?).unwrap_or_default(),
+        number: row.get(9)?,
+        attachments: serde_json::from_str(&row.get::<_, String>(10)?).unwrap_or_default(),
     })
 }
 

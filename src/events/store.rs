@@ -83,6 +83,17 @@ pub fn list_after(connection: &Connection, workspace_id: Option<&str>, sequence:
     Ok(events)
 }
 
+/// What happened to one resource after the event with this sequence number, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_of(connection: &Connection, workspace_id: &str, resource_id: &str, sequence: i64, limit: i64) -> Result<Vec<Event>> {
+    Ok(connection
+        .prepare_cached(&format!("select {EVENT} from events where workspace_id = ?1 and resource_id = ?2 and row > ?3 order by row limit ?4"))?
+        .query_map((workspace_id, resource_id, sequence, limit), event)?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 /// The sequence number of the newest event; 0 where there was none.
 ///
 /// # Errors

@@ -118,6 +118,13 @@ pub struct Limits {
     pub widget_session: Limiter<(std::net::IpAddr, String)>,
     pub widget_chat_session: Limiter<String>,
     pub widget_chat_address: Limiter<std::net::IpAddr>,
+    pub widget_write: Limiter<String>,
+    pub widget_tickets: Limiter<std::net::IpAddr>,
+    pub site_config: Limiter<(std::net::IpAddr, String)>,
+    pub site_create: Limiter<(std::net::IpAddr, String)>,
+    pub site_messages: Limiter<(std::net::IpAddr, String)>,
+    pub site_reply: Limiter<(std::net::IpAddr, String)>,
+    pub site_files: Limiter<(std::net::IpAddr, String)>,
     pub sms: Limiter<String>,
     pub signin_account: Limiter<(std::net::IpAddr, String)>,
     pub signin_address: Limiter<std::net::IpAddr>,
@@ -134,6 +141,13 @@ impl Limits {
             widget_session: Limiter::per_minute(config.widget_session, on),
             widget_chat_session: Limiter::per_minute(config.widget_chat_session, on),
             widget_chat_address: Limiter::per_minute(config.widget_chat_address, on),
+            widget_write: Limiter::per_minute(config.widget_write, on),
+            widget_tickets: Limiter::per_minute(config.widget_tickets, on),
+            site_config: Limiter::per_minute(config.site_read, on),
+            site_create: Limiter::per_minute(config.site_create, on),
+            site_messages: Limiter::per_minute(config.site_read, on),
+            site_reply: Limiter::per_minute(config.site_reply, on),
+            site_files: Limiter::per_minute(config.site_read, on),
             sms: Limiter::per_minute(config.sms, on),
             // Guessing a password stays slow also where the other limits are switched off.
             signin_account: Limiter::new(config.signin_account, quarter, true),
@@ -148,6 +162,13 @@ impl Limits {
         self.widget_session.sweep();
         self.widget_chat_session.sweep();
         self.widget_chat_address.sweep();
+        self.widget_write.sweep();
+        self.widget_tickets.sweep();
+        self.site_config.sweep();
+        self.site_create.sweep();
+        self.site_messages.sweep();
+        self.site_reply.sweep();
+        self.site_files.sweep();
         self.sms.sweep();
         self.signin_account.sweep();
         self.signin_address.sweep();

@@ -25,6 +25,8 @@ pub enum Tag {
     Analytics,
     /// What the widget on a customer's page calls, without an account.
     Widget,
+    /// Sites with forms of their own, and what these call with the site's key.
+    Sites,
     Models,
     /// What models may do besides talking: MCP servers, HTTP actions, the web search.
     Tools,

@@ -4,5 +4,5 @@
 mod store;
 mod worker;
 
-pub use store::{Job, NewJob, cancel, counts, enqueue, finish};
+pub use store::{Job, NewJob, cancel, count_due, counts, enqueue, finish};
 pub use worker::{Handler, Handlers, Queue};

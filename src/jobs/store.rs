@@ -106,6 +106,13 @@ pub(super) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
     Ok(connection.prepare_cached("select min(run_at) from jobs where state = 'waiting'")?.query_row([], |row| row.get(0))?)
 }
 
+/// How many jobs are due or run.
+pub fn count_due(connection: &Connection, now: Timestamp) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("select count(*) from jobs where state = 'running' or (state = 'waiting' and run_at <= ?1)")?
+        .query_row([now], |row| row.get(0))?)
+}
+
 /// How many jobs there are in each state, for tests, metrics and `doctor`.
 pub fn counts(connection: &Connection) -> Result<Vec<(String, i64)>> {
     let mut statement = connection.prepare_cached("select state, count(*) from jobs group by state order by state")?;

@@ -18,14 +18,16 @@ use crate::{
     conversations::{self, outgoing},
     error::{Error, Result},
     files,
+    inbox::Live,
     jobs::Handlers,
-    knowledge, providers, sms, tickets, webhooks,
+    knowledge, providers, site_chat, sms, tickets, webhooks,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
 pub struct Server {
     pub address: SocketAddr,
     answers: Answers,
+    live: Live,
     stop: CancellationToken,
     accepting: JoinHandle<()>,
     workers: JoinHandle<()>,
@@ -53,11 +55,17 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener> {
 impl Server {
     pub fn start(app: &App, listener: TcpListener) -> Result<Self> {
         let address = listener.local_addr()?;
+        let (orphans, now) = (app.clone(), app.now());
         // Nobody else serves this folder: what is marked as being written was cut off with its process.
-        app.db.write_now(|tx| conversations::store::stop_orphaned_answers(tx).map(|_| ()))?;
+        app.db.write_now(move |tx| {
+            conversations::presence::clear(tx)?;
+            conversations::service::stop_orphaned_answers(&orphans, tx, now)
+        })?;
         let stop = CancellationToken::new();
         let answers = Answers::default();
-        let endpoint = routes::endpoint(app, &answers);
+        let live = Live::default();
+        tokio::spawn(live.clone().follow(app.clone()));
+        let endpoint = routes::endpoint(app, &answers, &live);
         let accepting = tokio::spawn(accept::run(listener, endpoint, stop.clone(), GRACE));
         let (queue, handlers, stopped) = (app.jobs.clone(), handlers(app, &answers), stop.clone());
         let workers = tokio::spawn(async move { queue.run(handlers, JOB_WORKERS, stopped).await });
@@ -65,7 +73,7 @@ impl Server {
         tokio::spawn(tickets::follow_messages(app.clone(), stop.clone()));
         tokio::spawn(webhooks::read_events(app.clone(), stop.clone()));
         tokio::spawn(webhooks::deliver(app.clone(), stop.clone()));
-        Ok(Server { address, answers, stop, accepting, workers })
+        Ok(Server { address, answers, live, stop, accepting, workers })
     }
 
     /// The answers that this server is writing.
@@ -76,6 +84,7 @@ impl Server {
     /// Ends everything at once, as a crash would; for tests.
     pub fn abandon(self) {
         self.stop.cancel();
+        self.live.end();
         self.accepting.abort();
         self.workers.abort();
     }
@@ -83,6 +92,7 @@ impl Server {
     /// Stops accepting, lets answers finish, stops the workers between jobs, and closes the database cleanly.
     pub async fn stop(self, app: &App) {
         self.stop.cancel();
+        self.live.end();
         let _ = self.accepting.await;
         self.answers.stop_all();
         let _ = self.workers.await;
@@ -98,6 +108,7 @@ const KEEP_DELIVERIES: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who handles which kind of job.
 pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (ingesting, calibrating, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
@@ -107,6 +118,9 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))
         .with(outgoing::SMS_JOB, move |job| sms::send(sending.clone(), job))
         .with(sms::SEND_WORDS_JOB, move |job| sms::send(saying.clone(), job))
+        .with(conversations::handoff::ESCALATE_JOB, move |job| conversations::handoff::escalate(escalating.clone(), job))
+        .with(conversations::service::WAKE_JOB, move |job| conversations::handoff::wake(waking.clone(), job))
+        .with(site_chat::ANSWER_JOB, move |job| site_chat::answer(site.0.clone(), site.1.clone(), job))
         .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }
 
@@ -123,15 +137,20 @@ async fn housekeeping(app: App, stop: CancellationToken) {
             tracing::warn!(?error, "the lists of models were not asked for");
         }
         let now = app.now();
-        if let Err(error) = app.db.write(move |tx| forget_expired(tx, now)).await {
+        let app_ = app.clone();
+        if let Err(error) = app.db.write(move |tx| forget_expired(&app_, tx, now)).await {
             tracing::warn!(?error, "what has expired was not removed");
         }
     }
 }
 
 /// Sessions, links and idempotency keys whose time is over.
-fn forget_expired(tx: &crate::db::Tx<'_>, now: crate::clock::Timestamp) -> Result<()> {
+fn forget_expired(app: &App, tx: &crate::db::Tx<'_>, now: crate::clock::Timestamp) -> Result<()> {
     crate::access::store::delete_expired_sessions(tx, now)?;
+    let day_ago = now.minus(Duration::from_secs(24 * 3600));
+    conversations::attachments::release_unused(app, tx, day_ago, now)?;
+    // Whoever was away for longer loads everything anew.
+    crate::events::prune(tx, now.minus(KEEP_DELIVERIES))?;
     webhooks::store::prune(tx, now.minus(KEEP_DELIVERIES))?;
-    conversations::store::delete_repeated_before(tx, now.minus(Duration::from_secs(24 * 3600)))
+    conversations::store::delete_repeated_before(tx, day_ago)
 }

@@ -17,18 +17,20 @@ use crate::{
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, HistoryApi, SharingApi},
     contacts::{ContactsApi, ImportsApi},
-    conversations::ConversationsApi,
+    conversations::{ConversationsApi, FilesApi},
     error::Result,
     http::{Front, Methods, complete_openapi},
+    inbox::{InboxApi, Live, MacrosApi},
     providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     profiles::ProfilesApi,
+    site_chat::{SiteChatApi, SiteCors, SitesApi},
     sms::{SmsApi, SmsWebhookApi},
     tickets::TicketsApi,
     tools::{ActionsApi, AssistantToolsApi, McpServersApi, WebSearchApi},
     web,
     webhooks::WebhooksApi,
-    widget::{Cors, WidgetApi},
+    widget::{Cors, VisitorApi, WidgetApi, WidgetSecretApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
@@ -37,11 +39,12 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     let people = (AuthApi, SetupApi, AccountApi, WorkspacesApi, TokensApi);
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi);
-    let conversations = (ChatApi, MessagesApi, ConversationsApi, WidgetApi);
+    let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi);
+    let visitors = (WidgetApi, VisitorApi, WidgetSecretApi, SitesApi, SiteChatApi);
     let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);
     let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, AnalyticsApi);
     let channels = (WebhooksApi, SmsApi, SmsWebhookApi);
-    let apis = (people, assistants, knowledge, conversations, tools, desk, channels);
+    let apis = (people, assistants, knowledge, conversations, visitors, tools, desk, channels);
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))
@@ -64,7 +67,7 @@ fn openapi_document() -> Response {
     Response::builder().content_type("application/json; charset=utf-8").body(TEXT.as_str())
 }
 
-pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
+pub(super) fn endpoint(app: &App, answers: &Answers, live: &Live) -> impl Endpoint<Output = Response> + 'static {
     let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into(), methods: Arc::new(Methods::of(document())) };
     Route::new()
         .at("/healthz", get(health::healthz))
@@ -74,7 +77,9 @@ pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = R
         .nest_no_strip("/api", service())
         .nest("/", web::routes())
         .with(Cors { app: app.clone() })
+        .with(SiteCors)
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))
+        .with(AddData::new(live.clone()))
         .with(front)
 }

@@ -16,13 +16,12 @@ use crate::{
     clock::Timestamp,
     contacts::{self, ContactSource, Seen},
     conversations::{
-        self, Channel, MessageRole, MessageStatus,
+        self, Channel, MessageRole,
         model::{ConversationStatus, Handler, title_of},
         store::NewConversation,
     },
     db::Tx,
     error::Result,
-    events::{self, Kind, NewEvent},
     ids::prefix,
     jobs::{self, NewJob},
 };
@@ -85,22 +84,18 @@ pub fn take(app: &App, tx: &Tx<'_>, account: &Account, incoming: &Incoming, now:
         None => {
             let id = app.ids.new_id(prefix::CONVERSATION, now);
             let title = title_of(&content);
-            conversations::store::insert_conversation(
-                tx,
-                &NewConversation { id: &id, workspace_id: ws, assistant_id: &account.assistant_id, channel: Channel::Sms, user_id: None, title: Some(&title), now },
-            )?;
-            conversations::store::set_contact(tx, ws, &id, &contact.id)?;
+            let new = NewConversation {
+                id: &id, workspace_id: ws, assistant_id: Some(&account.assistant_id), channel: Channel::Sms, user_id: None, contact_id: Some(&contact.id),
+                title: Some(&title), now,
+            };
+            conversations::service::create(app, tx, &new)?;
             store::insert_session(tx, account, phone, &contact.id, &id, now)?;
-            if let Some(made) = conversations::store::find_conversation(tx, ws, &id)? {
-                events::emit(tx, &app.ids, now, &NewEvent { workspace_id: ws, kind: Kind::ConversationCreated, resource_id: &id, data: serde_json::to_value(&made)? })?;
-            }
             (id, Handler::Ai)
         }
     };
-    let message_id = app.ids.new_id(prefix::MESSAGE, now);
-    conversations::store::append_message(tx, ws, &conversation_id, &message_id, MessageRole::User, &content, contact.name.as_deref(), MessageStatus::Complete, now)?;
+    let new = conversations::service::NewMessage { author: contact.name.as_deref(), ..conversations::service::NewMessage::of(MessageRole::User, &content) };
+    let message_id = conversations::service::say(app, tx, ws, &conversation_id, &new, now)?.id;
     store::place_message(tx, &sms_id, &contact.id, &conversation_id, &message_id)?;
-    conversations::outgoing::tell(app, tx, ws, &conversation_id, &message_id, now)?;
     if let Some(word) = word {
         if !incoming.is_answered {
             say(app, tx, account, phone, &contact.id, &conversation_id, word, now)?;

@@ -51,9 +51,9 @@ pub async fn answer(app: App, answers: Answers, job: Job) -> Result<()> {
         };
     }
     let assistant = app.db.read(|connection| assistants::service::present(&app, connection, &workspace_id, assistant))?;
-    app.models.ready(&app.client).await;
+    crate::providers::ready(&app, &workspace_id).await?;
     let question = Question { conversation_id: Some(conversation_id.clone()), messages: asked, idempotency: None, session_token: None };
-    let asker = Asker { workspace_id: workspace_id.clone(), user_id: None, channel: Channel::Sms };
+    let asker = Asker::new(workspace_id.clone(), None, Channel::Sms);
     let answering = answering::start(&app, &answers, assistant, asker, question).await?;
     answering.log.whole().await;
     let message = app.db.read(|connection| conversations::store::find_message(connection, &workspace_id, &conversation_id, &answering.message_id))?;

@@ -122,7 +122,7 @@ impl TicketsApi {
                     let conversation = get_seen(tx, &who, id).map_err(|_| Error::invalid("conversationId", "is no conversation of this workspace"))?;
                     new.source = TicketSource::Conversation;
                     new.contact_id = new.contact_id.or(conversation.contact_id);
-                    new.assistant_id = new.assistant_id.or(Some(conversation.assistant_id));
+                    new.assistant_id = new.assistant_id.or(conversation.assistant_id);
                     if new.subject.is_empty() {
                         new.subject = conversation.title.unwrap_or_else(|| "Conversation".to_owned());
                     }

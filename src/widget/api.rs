@@ -11,18 +11,23 @@ use serde_json::json;
 
 use super::{
     guard::{self, Opened, Visitor, find_session, get_session, key, no_session, open},
+    identity::{self, Identity},
     store::{self, NewSession, Session},
 };
 use crate::{
-    answering::{self, Answering, Answers, Asker, ChatMessage, ChatReply, ChatRole, Question, check_messages, reply_stream},
+    access,
+    answering::{self, Answers, Asked, Asker, ChatMessage, ChatReply, ChatRole, Question, check_messages, delivered, reply_stream},
     app::App,
     assistants::settings::{LeadForm, Switch, Theme, Uploads},
     clock::Timestamp,
-    conversations::{self, Channel, Message, MessageRole},
-    providers,
+    contacts,
+    conversations::{self, Channel, Message, MessageRole, handoff, model::{ConversationStatus, Handler}},
+    db::Tx,
     error::{Error, Result},
     http::{Body, Listing, Paging, Tag},
     ids::prefix,
+    providers,
+    inbox::Live,
     secrets::sha256_hex,
 };
 
@@ -72,6 +77,8 @@ pub struct OpenSession {
     session_token: Option<String>,
     #[serde(deserialize_with = "crate::http::object")]
     metadata: Option<Metadata>,
+    /// Who the page says that the visitor is; also of a session that is resumed.
+    identity: Option<Identity>,
 }
 
 /// Where the visitor is. Shown to the people of the workspace.
@@ -91,8 +98,30 @@ pub struct OpenedSession {
     session_token: String,
     expires_at: Timestamp,
     conversation_id: Option<String>,
+    /// Who answers, once there is a conversation, and how it stands.
+    handler: Option<Handler>,
+    status: Option<ConversationStatus>,
+    /// The person who has it.
+    agent: Option<WidgetAgent>,
+    /// Who the visitor is, where the page has proved it.
+    contact: Option<WidgetContact>,
+    /// How many messages of people the visitor has not seen.
+    unread: i64,
     /// The conversation so far, the oldest first.
     messages: Vec<Message>,
+}
+
+#[derive(Object)]
+pub struct WidgetAgent {
+    name: String,
+}
+
+#[derive(Object)]
+pub struct WidgetContact {
+    id: String,
+    name: Option<String>,
+    email: Option<String>,
+    verified: bool,
 }
 
 #[derive(ApiResponse)]
@@ -112,6 +141,8 @@ pub struct WidgetChat {
     message: Option<String>,
     /// In place of `message`; the user's messages at the end are what is asked.
     messages: Option<Vec<ChatMessage>>,
+    /// Ids of the session's uploads.
+    attachments: Vec<String>,
 }
 
 /// How many messages a resumed session is given at once.
@@ -123,8 +154,9 @@ impl WidgetApi {
     #[oai(path = "/:assistant_id/config", method = "get", operation_id = "get_widget_config")]
     async fn get_widget_config(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, #[oai(name = "If-None-Match")] if_none_match: Header<Option<String>>) -> Result<ConfigReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-        let Opened { assistant, .. } = open(&app, &visitor, &assistant_id)?;
-        let etag = assistant.etag();
+        let Opened { assistant, workspace_id } = open(&app, &visitor, &assistant_id)?;
+        let state = app.db.read(|connection| handoff::state(connection, &workspace_id, None, &assistant.handoff, app.now()))?;
+        let etag = format!("\"{}-{}\"", assistant.etag().trim_matches('"'), u8::from(state.online));
         if if_none_match.0.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)) {
             return Ok(ConfigReply::Unchanged(etag));
         }
@@ -137,11 +169,10 @@ impl WidgetApi {
             theme: assistant.widget.theme,
             locale: assistant.widget.locale,
             strings: assistant.widget.strings,
-            // What the server does not do yet is not offered to visitors, whatever is set.
-            lead_form: LeadForm::default(),
-            tickets: Switch::default(),
-            handoff: WidgetHandoff { enabled: false, online: false },
-            uploads: Uploads::default(),
+            lead_form: assistant.widget.lead_form,
+            tickets: assistant.widget.tickets,
+            handoff: WidgetHandoff { enabled: assistant.handoff.enabled, online: state.online },
+            uploads: assistant.widget.uploads,
         };
         Ok(ConfigReply::Config(Json(config), etag, "private, max-age=60".to_owned()))
     }
@@ -158,11 +189,15 @@ impl WidgetApi {
         session(&app, &visitor, &assistant_id, body.0).await
     }
 
-    /// Ask; without a session one is made, and its token is in `start`
+    /// Ask; without a session one is made, and its token is in `start`. While a person has the conversation: 202, and their reply comes by `events`
     #[oai(path = "/:assistant_id/chat", method = "post", operation_id = "widget_chat")]
-    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
+    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
         app.limits.widget_chat_address.check(&visitor.address.limit_key()).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
+        let attachments = body.0.attachments;
+        if attachments.len() > 10 {
+            return Err(Error::invalid("attachments", "must have at most 10 entries").context("widget"));
+        }
         let messages = match (body.0.message, body.0.messages) {
             (Some(message), _) => vec![ChatMessage { role: ChatRole::User, content: message }],
             (None, Some(messages)) => messages,
@@ -173,13 +208,16 @@ impl WidgetApi {
             Some(session) => (session, None),
             None => {
                 app.limits.widget_session.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-                let (session, token) = new_session(&app, &opened, &Metadata::default()).await?;
+                let (session, token) = new_session(&app, &opened, &Metadata::default(), Identity::default()).await?;
                 (session, Some(token))
             }
         };
         app.limits.widget_chat_session.check(&session.id).map_err(widget)?;
-        let answering = ask(&app, &answers, opened, &session, messages, new_token).await?;
-        Ok(reply_stream(&answering))
+        refuse_blocked(&app, &opened, &session)?;
+        match ask(&app, &answers, &live, opened, &session, messages, new_token.clone(), attachments).await? {
+            Asked::Answering(answering) => Ok(reply_stream(&answering)),
+            Asked::Delivered { conversation_id } => Ok(delivered(&conversation_id, new_token.as_deref())),
+        }
     }
 
     /// Listen to an answer again, from the event after `Last-Event-ID` on
@@ -216,7 +254,7 @@ impl WidgetApi {
     }
 }
 
-fn widget(error: Error) -> Error {
+pub(super) fn widget(error: Error) -> Error {
     error.context("widget")
 }
 
@@ -228,49 +266,122 @@ fn trailing(messages: Vec<ChatMessage>) -> Vec<ChatMessage> {
 
 async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: OpenSession) -> Result<SessionReply> {
     let opened = open(app, visitor, assistant_id)?;
+    let identity = body.identity.unwrap_or_default();
     if let (Some(id), Some(token)) = (&body.session_id, &body.session_token) {
         app.limits.widget_read.check(&key(visitor, assistant_id)).map_err(widget)?;
         let (hash, now) = (sha256_hex(token), app.now());
         let found = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
         let session = found.filter(|session| session.id == *id).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
-        let messages = shown(app, &opened, &session, RESUMED)?;
-        let resumed = OpenedSession {
-            session_id: session.id,
-            session_token: token.clone(),
-            expires_at: session.expires_at,
-            conversation_id: session.conversation_id,
-            messages,
-        };
-        return Ok(SessionReply::Resumed(Json(resumed)));
+        let session = identify(app, &opened, session, identity).await?;
+        return Ok(SessionReply::Resumed(Json(opened_session(app, &opened, session, token.clone())?)));
     }
     if body.session_id.is_some() {
         return Err(no_session("Resuming a session needs its `sessionToken`."));
     }
     app.limits.widget_session.check(&key(visitor, assistant_id)).map_err(widget)?;
-    let (session, token) = new_session(app, &opened, &body.metadata.unwrap_or_default()).await?;
-    Ok(SessionReply::New(Json(OpenedSession {
-        session_id: session.id,
-        session_token: token,
-        expires_at: session.expires_at,
-        conversation_id: None,
-        messages: Vec::new(),
-    })))
+    let (session, token) = new_session(app, &opened, &body.metadata.unwrap_or_default(), identity).await?;
+    Ok(SessionReply::New(Json(opened_session(app, &opened, session, token)?)))
 }
 
-async fn new_session(app: &App, opened: &Opened, metadata: &Metadata) -> Result<(Session, String)> {
-    let now = app.now();
-    let token = app.ids.secret(40);
-    let session = Session { id: app.new_id(prefix::SESSION), conversation_id: None, last_used_at: now, expires_at: now.plus(store::LIFETIME) };
-    let short = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(2_000).collect::<String>());
-    let metadata = json!({"page": short(&metadata.page), "referrer": short(&metadata.referrer), "locale": short(&metadata.locale)}).to_string();
-    let (id, hash, expires_at) = (session.id.clone(), sha256_hex(&token), session.expires_at);
-    let (workspace_id, assistant_id) = (opened.workspace_id.clone(), opened.assistant.id.clone());
+fn opened_session(app: &App, opened: &Opened, session: Session, token: String) -> Result<OpenedSession> {
+    let messages = shown(app, opened, &session, RESUMED)?;
+    app.db.read(|connection| {
+        let conversation = match &session.conversation_id {
+            Some(id) => conversations::store::find_conversation(connection, &opened.workspace_id, id)?,
+            None => None,
+        };
+        let agent = match conversation.as_ref().and_then(|conversation| conversation.assignee_id.as_ref()) {
+            Some(id) => access::store::find_user(connection, id)?.map(|user| WidgetAgent { name: user.name }),
+            None => None,
+        };
+        // Of a contact that was only claimed, nothing is shown.
+        let contact = match session.contact_id.as_ref().filter(|_| session.verified) {
+            Some(id) => contacts::store::find_contact(connection, &opened.workspace_id, id)?,
+            None => None,
+        };
+        Ok(OpenedSession {
+            unread: store::count_unread(connection, &opened.workspace_id, &session.id)?,
+            session_id: session.id,
+            session_token: token,
+            expires_at: session.expires_at,
+            conversation_id: session.conversation_id,
+            handler: conversation.as_ref().map(|conversation| conversation.handler),
+            status: conversation.as_ref().map(|conversation| conversation.status),
+            agent,
+            contact: contact.map(|contact| WidgetContact { id: contact.id, name: contact.name, email: contact.email, verified: true }),
+            messages,
+        })
+    })
+}
+
+/// Links a session to whom the page says its visitor is.
+async fn identify(app: &App, opened: &Opened, session: Session, identity: Identity) -> Result<Session> {
+    if identity.external_id.is_none() && identity.email.is_none() {
+        return Ok(session);
+    }
+    let verified = app.db.read(|connection| identity::is_verified(app, connection, opened, &identity))?;
+    // A claim does not take the place of what was proved.
+    if session.verified && !verified {
+        return Ok(session);
+    }
+    let (app_, workspace_id, now) = (app.clone(), opened.workspace_id.clone(), app.now());
     app.db
         .write(move |tx| {
-            let new = NewSession { id: &id, workspace_id: &workspace_id, assistant_id: &assistant_id, token_hash: &hash, metadata: &metadata, now, expires_at };
-            store::insert_session(tx, &new)
+            let Some(contact) = identity::contact_of(&app_, tx, &workspace_id, &identity, verified, now)? else { return Ok(session) };
+            store::set_contact(tx, &workspace_id, &session.id, &contact.id, verified)?;
+            if let Some(id) = &session.conversation_id {
+                link_contact(&app_, tx, &workspace_id, id, &contact.id, now)?;
+            }
+            Ok(Session { contact_id: Some(contact.id), verified, ..session })
         })
-        .await?;
+        .await
+        .map_err(widget)
+}
+
+/// A conversation whose customer was not known is this contact's.
+pub(super) fn link_contact(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, contact_id: &str, now: Timestamp) -> Result<()> {
+    let before = conversations::service::get_conversation(tx, workspace_id, conversation_id)?;
+    if before.contact_id.is_none() {
+        let after = conversations::Conversation { contact_id: Some(contact_id.to_owned()), ..before.clone() };
+        conversations::service::save(app, tx, workspace_id, &before, after, now)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata, identity: Identity) -> Result<(Session, String)> {
+    let now = app.now();
+    let token = app.ids.secret(40);
+    let short = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(2_000).collect::<String>());
+    let metadata = json!({"page": short(&metadata.page), "referrer": short(&metadata.referrer), "locale": short(&metadata.locale)}).to_string();
+    let (app_, id, hash, expires_at) = (app.clone(), app.new_id(prefix::SESSION), sha256_hex(&token), now.plus(store::LIFETIME));
+    let (workspace_id, assistant_id) = (opened.workspace_id.clone(), opened.assistant.id.clone());
+    let verified = app.db.read(|connection| identity::is_verified(app, connection, opened, &identity))?;
+    let session = app
+        .db
+        .write(move |tx| {
+            let contact = identity::contact_of(&app_, tx, &workspace_id, &identity, verified, now)?.map(|contact| contact.id);
+            // Whoever is proved to be somebody goes on where they were.
+            let earlier = match contact.as_ref().filter(|_| verified) {
+                Some(contact) => store::find_earlier(tx, &workspace_id, &assistant_id, contact)?,
+                None => None,
+            };
+            let new = NewSession {
+                id: &id,
+                workspace_id: &workspace_id,
+                assistant_id: &assistant_id,
+                token_hash: &hash,
+                metadata: &metadata,
+                conversation_id: earlier.as_deref(),
+                contact_id: contact.as_deref(),
+                verified,
+                now,
+                expires_at,
+            };
+            store::insert_session(tx, &new)?;
+            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, last_used_at: now, expires_at })
+        })
+        .await
+        .map_err(widget)?;
     Ok((session, token))
 }
 
@@ -291,9 +402,14 @@ fn own_answer(app: &App, visitor: &Visitor, assistant_id: &str, message_id: &str
     Ok((message, conversation_id))
 }
 
-async fn ask(app: &App, answers: &Answers, opened: Opened, session: &Session, messages: Vec<ChatMessage>, new_token: Option<String>) -> Result<Answering> {
+#[expect(clippy::too_many_arguments, reason = "what one question consists of")]
+async fn ask(app: &App, answers: &Answers, live: &Live, opened: Opened, session: &Session, messages: Vec<ChatMessage>, new_token: Option<String>, attachments: Vec<String>) -> Result<Asked> {
     providers::ready(app, &opened.workspace_id).await?;
-    let asker = Asker { workspace_id: opened.workspace_id.clone(), user_id: None, channel: Channel::Widget };
+    let name = match session.contact_id.as_ref() {
+        Some(id) => app.db.read(|connection| contacts::store::find_contact(connection, &opened.workspace_id, id))?.and_then(|contact| contact.name),
+        None => None,
+    };
+    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
     // Two first questions at once belong to one conversation: the second waits until the first has made it.
     let (conversation_id, _turn) = match &session.conversation_id {
         Some(id) => (Some(id.clone()), None),
@@ -304,10 +420,21 @@ async fn ask(app: &App, answers: &Answers, opened: Opened, session: &Session, me
     };
     let is_first = conversation_id.is_none();
     let question = Question { conversation_id, messages, idempotency: None, session_token: new_token };
-    let answering = answering::start(app, answers, opened.assistant, asker, question).await.map_err(widget)?;
+    let asked = answering::ask(app, answers, opened.assistant, asker, question).await.map_err(widget)?;
     if is_first {
-        let (workspace_id, id, conversation_id) = (opened.workspace_id, session.id.clone(), answering.conversation_id.clone());
+        let conversation_id = match &asked {
+            Asked::Answering(answering) => answering.conversation_id.clone(),
+            Asked::Delivered { conversation_id } => conversation_id.clone(),
+        };
+        let (workspace_id, id) = (opened.workspace_id, session.id.clone());
         app.db.write(move |tx| store::set_conversation(tx, &workspace_id, &id, &conversation_id)).await?;
+        live.ring(&session.id);
     }
-    Ok(answering)
+    Ok(asked)
+}
+
+/// Who is kept out is told so, and nothing of theirs is stored.
+pub(super) fn refuse_blocked(app: &App, opened: &Opened, session: &Session) -> Result<()> {
+    let blocked = app.db.read(|connection| contacts::is_blocked(connection, &opened.workspace_id, session.contact_id.as_deref(), None))?;
+    if blocked { Err(Error::forbidden("Messages from you are not taken here.").context("widget")) } else { Ok(()) }
 }

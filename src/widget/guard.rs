@@ -111,3 +111,10 @@ pub(super) fn no_session(message: &'static str) -> Error {
 pub(super) fn key(visitor: &Visitor, assistant_id: &str) -> (IpAddr, String) {
     (visitor.address.limit_key(), assistant_id.to_owned())
 }
+
+/// The assistant that the visitor's token is a session with; nothing without a token.
+pub(super) fn find_place(app: &App, visitor: &Visitor) -> Result<Option<String>> {
+    let Some(token) = &visitor.token else { return Ok(None) };
+    let place = app.db.read(|connection| store::find_place(connection, &sha256_hex(token), app.now()))?;
+    place.map(|(_, assistant_id)| Some(assistant_id)).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))
+}

@@ -5,8 +5,13 @@
 
 mod api;
 mod cors;
+mod events;
 mod guard;
+mod identity;
 mod store;
+mod visitor;
 
 pub use api::WidgetApi;
 pub use cors::Cors;
+pub use identity::WidgetSecretApi;
+pub use visitor::VisitorApi;

@@ -167,6 +167,48 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("get_widget_history", Least::Anyone),
     ("resume_widget_answer", Least::Anyone),
     ("stop_widget_answer", Least::Anyone),
+    ("stream_events", Least::Role(Role::Member)),
+    ("get_inbox", Least::Role(Role::Member)),
+    ("take_over_conversation", Least::Role(Role::Member)),
+    ("release_conversation", Least::Role(Role::Member)),
+    ("assign_conversation", Least::Role(Role::Member)),
+    ("close_conversation", Least::Role(Role::Member)),
+    ("reopen_conversation", Least::Role(Role::Member)),
+    ("snooze_conversation", Least::Role(Role::Member)),
+    ("update_conversation", Least::Role(Role::Member)),
+    ("reply_to_conversation", Least::Role(Role::Member)),
+    ("tell_typing", Least::Role(Role::Member)),
+    ("read_conversation", Least::Role(Role::Member)),
+    ("hand_off_conversation", Least::Role(Role::Member)),
+    ("draft_reply", Least::Role(Role::Member)),
+    ("summarise_conversation", Least::Role(Role::Member)),
+    ("upload_file", Least::Role(Role::Member)),
+    ("list_macros", Least::Role(Role::Member)),
+    ("list_sites", Least::Role(Role::Member)),
+    ("create_macro", Least::Role(Role::Admin)),
+    ("update_macro", Least::Role(Role::Admin)),
+    ("delete_macro", Least::Role(Role::Admin)),
+    ("create_site", Least::Role(Role::Admin)),
+    ("update_site", Least::Role(Role::Admin)),
+    ("rotate_site_key", Least::Role(Role::Admin)),
+    ("delete_site", Least::Role(Role::Admin)),
+    ("get_widget_secret", Least::Role(Role::Admin)),
+    ("rotate_widget_secret", Least::Role(Role::Admin)),
+    ("get_file", Least::Anyone),
+    ("stream_widget_events", Least::Anyone),
+    ("tell_widget_typing", Least::Anyone),
+    ("read_widget_conversation", Least::Anyone),
+    ("create_widget_lead", Least::Anyone),
+    ("create_widget_feedback", Least::Anyone),
+    ("upload_widget_file", Least::Anyone),
+    ("hand_off_widget", Least::Anyone),
+    ("create_widget_ticket", Least::Anyone),
+    ("get_site_config", Least::Anyone),
+    ("create_site_conversation", Least::Anyone),
+    ("list_site_messages", Least::Anyone),
+    ("create_site_message", Least::Anyone),
+    ("upload_site_file", Least::Anyone),
+    ("get_site_file", Least::Anyone),
 ];
 
 struct Operation {
@@ -296,6 +338,8 @@ fn body(things: &Things, operation: &Operation, real: bool) -> Value {
         "put_sms_config" | "test_sms" => {
             json!({"enabled": true, "twilioAccountSid": format!("AC{}", "0".repeat(32)), "twilioAuthToken": "token", "phoneNumber": "+15551234567"})
         }
+        "snooze_conversation" => json!({"until": "2999-01-01T00:00:00Z"}),
+        "reply_to_conversation" | "create_macro" => json!({"content": "Hello", "name": "Mine"}),
         name if real && name.starts_with("create_") => json!({"name": "Mine", "title": "Mine", "text": "Words."}),
         name if real && name.starts_with("update_") => json!({"name": "Mine", "title": "Mine"}),
         _ => json!({}),
@@ -305,6 +349,10 @@ fn body(things: &Things, operation: &Operation, real: bool) -> Value {
 async fn status(client: &Client, things: &Things, operation: &Operation, real: bool) -> u16 {
     let request = client.request(operation.method.clone(), &things.fill(&operation.path, real));
     let request = if operation.method == Method::GET || operation.method == Method::DELETE { request } else { request.json(&body(things, operation, real)) };
+    if operation.name == "stream_events" {
+        // Its answer has no end.
+        return request.send().await.unwrap().status().as_u16();
+    }
     client.send(request).await.status
 }
 

@@ -375,3 +375,149 @@ async fn each_group_has_its_own_limit() {
     visitor.send(ask(&assistant)).await.expect_error(429, "rate_limit:widget");
     visitor.post(&path(&other, "chat"), json!({"message": "Hello"})).await.expect_error(429, "rate_limit:widget");
 }
+
+/// An assistant with everything that a visitor can do switched on.
+async fn generous(client: &Client) -> Value {
+    let on = json!({"enabled": true});
+    public(client, json!({"handoff": on, "widget": {"leadForm": on, "tickets": on, "uploads": on}})).await
+}
+
+async fn session_of(visitor: &Client, assistant: &Value, body: Value) -> (Value, String) {
+    let session = visitor.post(&path(assistant, "session"), body).await.expect(201);
+    let token = session["sessionToken"].as_str().unwrap().to_owned();
+    (session, token)
+}
+
+#[tokio::test]
+async fn what_is_off_is_refused_and_what_is_on_is_in_the_config() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (on, off) = (generous(&owner).await, public(&owner, json!({})).await);
+    let visitor = app.nobody();
+    let config = visitor.get(&path(&on, "config")).await.expect(200);
+    for object in ["leadForm", "tickets", "handoff", "uploads"] {
+        assert_eq!(config[object]["enabled"], true, "{object}");
+    }
+    assert_eq!(config["handoff"]["online"], false);
+    let (_, token) = session_of(&visitor, &off, json!({})).await;
+    visitor.send(with_token(&visitor, Method::POST, &path(&off, "handoff"), &token).json(&json!({}))).await.expect_error(403, "forbidden:widget");
+    let ticket = json!({"assistantId": off["id"], "subject": "Broken", "description": "It is."});
+    visitor.post("/api/widget/tickets/create", ticket).await.expect_error(403, "forbidden:widget");
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"words".to_vec()).file_name("a.txt"));
+    visitor.send(with_token(&visitor, Method::POST, &path(&off, "uploads"), &token).multipart(form)).await.expect_error(403, "forbidden:widget");
+    for rest in ["lead", "feedback", "handoff", "typing", "read"] {
+        visitor.post(&path(&on, rest), json!({"rating": 1})).await.expect_error(401, "unauthorized:widget");
+    }
+}
+
+#[tokio::test]
+async fn a_lead_becomes_a_contact_of_which_nothing_is_shown() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = generous(&owner).await;
+    let known = owner.post(&owner.path("/contacts"), json!({"name": "Jane Doe", "email": "jane@example.com", "company": "Acme"})).await.expect(201);
+    let visitor = app.nobody();
+    let (session, token) = session_of(&visitor, &assistant, json!({})).await;
+    let answer = ask_in(&visitor, &assistant, &token, "Hello").await;
+    let lead = |body: Value| visitor.send(with_token(&visitor, Method::POST, &path(&assistant, "lead"), &token).json(&body));
+    for wrong in [json!({}), json!({"name": "Jane"}), json!({"email": "nowhere"}), json!({"email": 1})] {
+        assert_eq!(lead(wrong).await.status, 400);
+    }
+    let taken = lead(json!({"name": "Somebody else", "email": "Jane@Example.com", "fields": {"size": "L"}})).await.expect(201);
+    assert!(taken["leadId"].as_str().unwrap().starts_with("lead_"));
+    let contact = owner.get(&owner.path(&format!("/contacts/{}", known["id"].as_str().unwrap()))).await.expect(200);
+    assert_eq!((&contact["name"], &contact["verified"]), (&json!("Jane Doe"), &json!(false)), "no filled field is overwritten");
+    let conversation = owner.get(&owner.path(&format!("/conversations/{}", answer.chat_id()))).await.expect(200);
+    assert_eq!(conversation["contactId"], known["id"]);
+    let body = json!({"sessionId": session["sessionId"], "sessionToken": token});
+    let resumed = visitor.post(&path(&assistant, "session"), body).await;
+    assert!(!resumed.text.contains("Jane") && !resumed.text.contains("Acme"), "{}", resumed.text);
+    // Whoever is kept out by now is kept out here.
+    owner.post(&owner.path(&format!("/contacts/{}/block", known["id"].as_str().unwrap())), json!({})).await;
+    let chat = with_token(&visitor, Method::POST, &path(&assistant, "chat"), &token).json(&json!({"message": "Hello?"}));
+    visitor.send(chat).await.expect_error(403, "forbidden:widget");
+}
+
+#[tokio::test]
+async fn an_identity_is_a_claim_unless_it_is_signed() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = generous(&owner).await;
+    let visitor = app.nobody();
+    let secret = owner.get(&owner.path(&format!("/assistants/{}/widget-secret", assistant["id"].as_str().unwrap()))).await.expect(200);
+    let sign = |text: &str| {
+        use hmac::{Hmac, KeyInit, Mac};
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret["secret"].as_str().unwrap().as_bytes()).unwrap();
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+    };
+    let signed = json!({"identity": {"externalId": "u1", "email": "ann@example.com", "name": "Ann", "hash": sign("u1")}});
+    let (first, token) = session_of(&visitor, &assistant, signed.clone()).await;
+    assert_eq!((&first["contact"]["email"], &first["contact"]["verified"]), (&json!("ann@example.com"), &json!(true)));
+    let answer = ask_in(&visitor, &assistant, &token, "Hello").await;
+    // The same person elsewhere goes on.
+    let (second, _) = session_of(&visitor, &assistant, signed).await;
+    assert_eq!((&second["conversationId"], second["messages"].as_array().unwrap().len()), (&json!(answer.chat_id()), 2));
+    // Whoever only says so does not, nor who signs another's number, nor who adds another's address to their own number.
+    for identity in [
+        json!({"externalId": "u1", "email": "ann@example.com"}),
+        json!({"externalId": "u1", "email": "ann@example.com", "hash": sign("u2")}),
+        json!({"externalId": "u1", "hash": ""}),
+        json!({"externalId": "u3", "email": "ann@example.com", "hash": sign("u3")}),
+    ] {
+        let (other, _) = session_of(&visitor, &assistant, json!({"identity": identity})).await;
+        assert_eq!((&other["conversationId"], &other["messages"]), (&json!(null), &json!([])));
+        assert!(other["contact"]["email"] != "ann@example.com", "{other}");
+    }
+    let member = app.colleague(&owner, illumichat::access::Role::Member).await;
+    member.get(&owner.path(&format!("/assistants/{}/widget-secret", assistant["id"].as_str().unwrap()))).await.expect_error(403, "forbidden:api");
+}
+
+#[tokio::test]
+async fn a_ticket_is_opened_with_a_session_or_an_assistant() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = generous(&owner).await;
+    let visitor = app.nobody();
+    let create = "/api/widget/tickets/create";
+    let ticket = json!({"subject": "Broken", "description": "It is.", "priority": "high", "name": "Ann", "email": "ann@example.com"});
+    visitor.post(create, ticket.clone()).await.expect_error(401, "unauthorized:widget");
+    let mut bare = ticket.clone();
+    bare["assistantId"] = assistant["id"].clone();
+    let made = visitor.post(create, bare.clone()).await.expect(201);
+    assert_eq!((&made["ticket"]["number"], &made["ticket"]["status"], &made["ticket"]["priority"]), (&json!(1), &json!("new"), &json!("high")));
+    let (_, token) = session_of(&visitor, &assistant, json!({})).await;
+    let answer = ask_in(&visitor, &assistant, &token, "Hello").await;
+    visitor.send(with_token(&visitor, Method::POST, create, &token).json(&ticket)).await.expect(201);
+    let tickets = owner.get(&owner.path("/tickets")).await.expect(200);
+    assert_eq!((&tickets["total"], &tickets["data"][0]["conversationId"], &tickets["data"][0]["source"]), (&json!(2), &json!(answer.chat_id()), &json!("widget")));
+    bare["assistantId"] = json!("ast_none");
+    visitor.post(create, bare).await.expect_error(404, "not_found:widget");
+}
+
+#[tokio::test]
+async fn a_visitor_sends_a_file() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = generous(&owner).await;
+    let visitor = app.nobody();
+    let (_, token) = session_of(&visitor, &assistant, json!({})).await;
+    let form = |content: &[u8]| reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(content.to_vec()).file_name("a.png"));
+    let upload = |content: &[u8]| visitor.send(with_token(&visitor, Method::POST, &path(&assistant, "uploads"), &token).multipart(form(content)));
+    upload(b"MZ\x00\x01").await.expect_error(415, "unsupported_media_type:widget");
+    let made = upload(b"\x89PNG\r\n\x1a\n1234").await.expect(201);
+    assert_eq!((&made["mimeType"], &made["bytes"]), (&json!("image/png"), &json!(12)));
+    let chat = with_token(&visitor, Method::POST, &path(&assistant, "chat"), &token).json(&json!({"message": "Look", "attachments": [made["id"]]}));
+    let answer = Live::of(chat).await.rest().await;
+    let messages = owner.get(&owner.path(&format!("/conversations/{}/messages", answer.chat_id()))).await.expect(200);
+    assert_eq!(messages["data"][0]["attachments"][0]["filename"], "a.png");
+    let got = visitor.http.get(format!("{}{}", app.url, made["url"].as_str().unwrap())).send().await.unwrap();
+    assert_eq!((got.status().as_u16(), got.headers()["content-type"].to_str().unwrap()), (200, "image/png"));
+    // Once, and nobody else's.
+    let again = with_token(&visitor, Method::POST, &path(&assistant, "chat"), &token).json(&json!({"message": "Again", "attachments": [made["id"]]}));
+    visitor.send(again).await.expect_error(400, "bad_request:widget");
+    owner.delete(&owner.path(&format!("/conversations/{}", answer.chat_id()))).await.expect(204);
+    app.drain().await;
+    visitor.get(made["url"].as_str().unwrap()).await.expect_error(404, "not_found:api");
+    assert!(app.files_on_disk().is_empty());
+}

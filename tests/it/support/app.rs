@@ -81,12 +81,11 @@ impl TestApp {
     pub async fn drain(&self) {
         let handlers = handlers(&self.app, self.server.as_ref().unwrap().answers());
         while self.app.jobs.drain(&handlers).await.unwrap() > 0 {}
-        // A worker may have taken a job just before; it is done when nothing waits or runs. Targets wait for their time.
+        // A worker may have taken a job just before; it is done when nothing is due or runs.
         for _ in 0..600 {
-            let open = |connection: &rusqlite::Connection| {
-                Ok(connection.query_row("select count(*) from jobs where state <> 'failed' and kind <> 'tickets.target'", [], |row| row.get::<_, i64>(0))?)
-            };
-            if self.app.db.read(open).unwrap() == 0 {
+            let now = self.app.now();
+            let open = self.app.db.read(|connection| illumichat::jobs::count_due(connection, now)).unwrap();
+            if open == 0 {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,0 +1,111 @@
+//! Who a visitor is: a claim, unless the page's server has signed it with the widget's secret.
+
+use hmac::{Hmac, KeyInit, Mac};
+use poem::web::Data;
+use poem_openapi::{Object, OpenApi, param::Path, payload::Json};
+use rusqlite::Connection;
+use serde::Deserialize;
+use sha2::Sha256;
+
+use super::{guard::Opened, store};
+use crate::{
+    access::Editor,
+    app::App,
+    assistants,
+    clock::Timestamp,
+    contacts::{self, Contact, ContactSource, Seen},
+    db::Tx,
+    error::{Error, Result},
+    http::Tag,
+    secrets::{hex, same},
+};
+
+const SEAL_PURPOSE: &str = "widget.identity";
+
+/// What a page says of its visitor.
+#[derive(Debug, Clone, Default, Object, Deserialize)]
+#[oai(rename_all = "camelCase", rename = "WidgetIdentity")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Identity {
+    pub external_id: Option<String>,
+    pub email: Option<String>,
+    pub name: Option<String>,
+    /// HMAC-SHA256 of `externalId`, else of `email`, with the widget's secret, in hexadecimal.
+    pub hash: Option<String>,
+}
+
+/// The signature of an identity.
+pub fn sign(secret: &str, text: &str) -> String {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    mac.update(text.as_bytes());
+    hex(&mac.finalize().into_bytes())
+}
+
+/// Whether the page's server vouches for this identity.
+pub fn is_verified(app: &App, connection: &Connection, opened: &Opened, identity: &Identity) -> Result<bool> {
+    let (Some(hash), Some(text)) = (&identity.hash, identity.external_id.as_ref().or(identity.email.as_ref())) else { return Ok(false) };
+    let Some(sealed) = store::find_secret(connection, &opened.workspace_id, &opened.assistant.id)? else { return Ok(false) };
+    let secret = app.key.open(&sealed, SEAL_PURPOSE)?;
+    Ok(same(sign(secret.reveal(), text), hash.trim().to_ascii_lowercase()))
+}
+
+/// The contact of an identity. One that is only claimed is known by its address alone, and its own number is not believed.
+pub fn contact_of(app: &App, tx: &Tx<'_>, workspace_id: &str, identity: &Identity, verified: bool, now: Timestamp) -> Result<Option<Contact>> {
+    let external_id = identity.external_id.as_deref().filter(|_| verified);
+    if external_id.is_none() && identity.email.as_deref().is_none_or(|email| email.trim().is_empty()) {
+        return Ok(None);
+    }
+    // An address beside a signed number was not signed: it must not lead to another contact.
+    let email = match (&identity.email, external_id) {
+        (Some(email), Some(_)) if contacts::store::find_by_email(tx, workspace_id, email)?.is_some() => None,
+        (email, _) => email.as_deref(),
+    };
+    let seen = Seen { name: identity.name.as_deref(), email, external_id, verified, ..Seen::default() };
+    contacts::find_or_make(app, tx, workspace_id, &seen, ContactSource::Widget, now).map(|(contact, _)| Some(contact))
+}
+
+/// What an assistant's pages sign their visitors' identities with.
+#[derive(Object)]
+pub struct WidgetSecret {
+    secret: String,
+}
+
+pub struct WidgetSecretApi;
+
+#[OpenApi(prefix_path = "/api/workspaces/:ws/assistants", tag = "Tag::Assistants")]
+impl WidgetSecretApi {
+    /// The secret with which a page's server signs who its visitor is: `hash` = HMAC-SHA256 of `externalId`, else `email`, in hexadecimal
+    #[oai(path = "/:id/widget-secret", method = "get", operation_id = "get_widget_secret")]
+    async fn get_widget_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<WidgetSecret>> {
+        let found = app.db.read(|connection| {
+            assistants::store::find_assistant(connection, &who.workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
+            store::find_secret(connection, &who.workspace_id, &id)
+        })?;
+        match found {
+            Some(sealed) => Ok(Json(WidgetSecret { secret: app.key.open(&sealed, SEAL_PURPOSE)?.reveal().to_owned() })),
+            None => new_secret(&app, who.workspace_id.clone(), id.0).await,
+        }
+    }
+
+    /// A new secret; what was signed with the old one is a mere claim from now on
+    #[oai(path = "/:id/widget-secret", method = "post", operation_id = "rotate_widget_secret")]
+    async fn rotate_widget_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<WidgetSecret>> {
+        app.db.read(|connection| assistants::store::find_assistant(connection, &who.workspace_id, &id))?.ok_or_else(|| Error::not_found("assistant"))?;
+        new_secret(&app, who.workspace_id.clone(), id.0).await
+    }
+}
+
+async fn new_secret(app: &App, workspace_id: String, assistant_id: String) -> Result<Json<WidgetSecret>> {
+    let secret = app.ids.secret(40);
+    let (sealed, now) = (app.key.seal(&secret, SEAL_PURPOSE, &app.ids)?, app.now());
+    app.db.write(move |tx| store::put_secret(tx, &workspace_id, &assistant_id, &sealed, now)).await?;
+    Ok(Json(WidgetSecret { secret }))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_signature_is_that_of_rfc_4231() {
+        assert_eq!(super::sign("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    }
+}

@@ -135,6 +135,8 @@ impl Policy {
         match host {
             Host::Ipv4(address) if !self.allows(IpAddr::V4(address)) => Err(refused(&address.to_string())),
             Host::Ipv6(address) if !self.allows(IpAddr::V6(address)) => Err(refused(&address.to_string())),
+            // A resolver does not know the port: where the operator names one of a host, the others are refused here.
+            Host::Domain(name) if self.names_host(name) => Err(refused(&format!("port {port} of {name}"))),
             Host::Domain(name) if self.airgap && !is_localhost(name) => Err(refused(name)),
             _ => Ok(()),
         }
@@ -260,6 +262,8 @@ mod tests {
         assert!(check(&policy, "http://10.1.2.3/") && !check(&policy, "http://10.2.0.1/"));
         assert!(check(&policy, "http://127.0.0.1:9000/") && !check(&policy, "http://127.0.0.1:9001/"));
         assert!(policy.names_host("Ollama.internal."));
+        let policy = Policy::new(&["ollama.internal:11434".into()], false);
+        assert!(check(&policy, "http://ollama.internal:11434/") && !check(&policy, "http://ollama.internal:22/"));
     }
 
     #[test]

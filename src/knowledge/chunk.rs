@@ -37,17 +37,43 @@ pub struct Chunk {
     /// Of header and text, in the model's tokens.
     pub tokens: usize,
     pub page: Option<u32>,
+    /// What the model reads, where that is not header and text.
+    pub read_as: Option<String>,
 }
 
 impl Chunk {
     /// What the model reads.
     pub fn embedded(&self) -> String {
-        embedded(&self.header, &self.text)
+        self.read_as.clone().unwrap_or_else(|| embedded(&self.header, &self.text))
     }
 }
 
 pub fn embedded(header: &str, text: &str) -> String {
     if header.is_empty() { text.to_owned() } else { format!("{header}\n{text}") }
+}
+
+/// The chunks of a question and answer pair: one for the pair, and one for the question in each of its wordings, which the
+/// model reads alone, because that is how it is asked. All of them show the answer.
+pub fn chunk_pair(question: &str, alternatives: &[String], answer: &str, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
+    let end = answer.chars().count();
+    let new = |ordinal: usize, header: &str, read_as: Option<String>| Chunk {
+        ordinal,
+        headings: Vec::new(),
+        text: answer.to_owned(),
+        start: 0,
+        end,
+        header: header.to_owned(),
+        tokens: count(read_as.as_deref().unwrap_or(answer)),
+        page: None,
+        read_as,
+    };
+    let whole = cut_words(&embedded(question, answer), |text| count(text) <= max_tokens);
+    let mut chunks = vec![new(0, question, Some(whole))];
+    for wording in std::iter::once(question).chain(alternatives.iter().map(String::as_str)) {
+        let read_as = cut_words(wording, |text| count(text) <= max_tokens);
+        chunks.push(new(chunks.len(), wording, Some(read_as)));
+    }
+    chunks
 }
 
 /// Cuts a document. `max_tokens` is what the model reads of one text, its own marks already taken off; `count` counts a
@@ -56,16 +82,27 @@ pub fn chunk(title: &str, document: &Extracted, max_tokens: usize, count: &dyn F
     let mut cutter = Cutter { title, text: &document.text, max_tokens, count, chunks: Vec::new(), characters: Characters::default(), page: None };
     let mut start = 0;
     while start < document.blocks.len() {
+        if let Some((end, shared)) = cutter.small_sections(&document.blocks, start) {
+            let path: Arc<[String]> = document.blocks[start].headings[..shared].into();
+            cutter.sections(&document.blocks[start..end], &path);
+            start = end;
+            continue;
+        }
         let end = section_end(&document.blocks, start);
         // A heading is in the path of what stands under it; one with nothing under it is kept as text.
         let is_heading = matches!(document.blocks[start].kind, BlockKind::Heading(_));
         let is_bare = document.blocks.get(end).is_none_or(|next| next.headings.len() <= document.blocks[start].headings.len());
         if !is_heading || is_bare {
-            cutter.section(&document.blocks[start..end]);
+            let path = document.blocks[start].headings.clone();
+            cutter.sections(&document.blocks[start..end], &path);
         }
         start = end;
     }
     cutter.chunks
+}
+
+fn small_section() -> usize {
+    std::env::var("ILLUMI_SMALL").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// A section is the blocks between two headings, or a heading alone.
@@ -102,13 +139,41 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    fn section(&mut self, blocks: &[Block]) {
-        let first = &blocks[0];
-        let header = self.header(&first.headings);
+    /// Cuts blocks that stand under these headings; headings among the blocks are text of theirs.
+    fn sections(&mut self, blocks: &[Block], headings: &Arc<[String]>) {
+        let header = self.header(headings);
         let room = self.room(&header);
+        self.page = blocks[0].page;
         let blocks = blocks.iter().map(|block| self.units(block, room)).collect::<Vec<_>>();
-        self.page = first.page;
-        self.pack(&blocks, &first.headings, &header);
+        self.pack(&blocks, headings, &header);
+    }
+
+    /// Short sections in succession under the same heading, each with its own: where they end, and how many headings they
+    /// share. One vector of a few words says little; together they are a passage.
+    fn small_sections(&self, blocks: &[Block], start: usize) -> Option<(usize, usize)> {
+        let most = small_section();
+        let first = &blocks[start];
+        let BlockKind::Heading(_) = first.kind else { return None };
+        let (mut end, mut count, mut total) = (start, 0, 0);
+        while let Some(heading) = blocks.get(end)
+            && matches!(heading.kind, BlockKind::Heading(_))
+            && heading.headings == first.headings
+            && heading.page == first.page
+        {
+            let body = end + 1;
+            // Only what has text of its own and no headings below it.
+            let Some(inner) = blocks.get(body).filter(|inner| !matches!(inner.kind, BlockKind::Heading(_)) && inner.headings.len() == heading.headings.len() + 1) else { break };
+            let after = section_end(blocks, body);
+            if inner.page != first.page || blocks.get(after).is_some_and(|next| next.headings.len() > heading.headings.len()) {
+                break;
+            }
+            let words = self.text[heading.start..blocks[after - 1].end].split_whitespace().count();
+            if words > most || total + words > TARGET_WORDS {
+                break;
+            }
+            (end, count, total) = (after, count + 1, total + words);
+        }
+        (count >= 2).then_some((end, first.headings.len()))
     }
 
     fn room(&self, header: &str) -> usize {
@@ -259,6 +324,7 @@ impl Cutter<'_> {
             header: header.to_owned(),
             tokens,
             page: self.page,
+            read_as: None,
         });
     }
 }
@@ -301,7 +367,7 @@ fn trimmed(at: usize, text: &str) -> Option<(usize, usize)> {
 
 /// The longest beginning of a text, in words, that `fits`.
 fn cut_words(text: &str, fits: impl Fn(&str) -> bool) -> String {
-    let ends: Vec<usize> = text.split_word_bound_indices().map(|(at, word)| at + word.len()).take(HEADER_TOKENS * 2).collect();
+    let ends: Vec<usize> = text.split_word_bound_indices().map(|(at, word)| at + word.len()).take(HEADER_TOKENS * 8).collect();
     let count = ends.partition_point(|end| fits(&text[..*end]));
     count.checked_sub(1).map(|last| text[..ends[last]].trim_end().to_owned()).unwrap_or_default()
 }

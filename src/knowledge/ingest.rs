@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::{
     calibrate::enqueue_calibration,
-    chunk::{Chunk, chunk},
-    extract::{Extracted, child::extract_apart},
+    chunk::{Chunk, chunk, chunk_pair},
+    extract::{Extracted, Kind, child::extract_apart},
     model::{Status, clean_title},
     service::file_store,
-    store::{self, Append, IngestRow},
+    store::{self, Append, IngestRow, QaPhrases},
 };
 use crate::{
     app::App,
@@ -80,6 +80,13 @@ fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn F
     };
     let chunks = chunk(title.indexed(), &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
     Prepared { title, extracted, chunks }
+}
+
+fn prepare_pair(app: &App, pair: QaPhrases) -> Prepared {
+    let most = app.embedder.info().max_tokens.saturating_sub(SPECIAL_TOKENS);
+    let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, most, &|text| app.embedder.count_tokens(text));
+    let extracted = Extracted { kind: Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
+    Prepared { title: Title::Given(clean_title(&pair.question)), extracted, chunks }
 }
 
 /// Does one job.
@@ -156,6 +163,10 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
 /// # Errors
 /// `bad_request` with a sentence for the document's owner.
 async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
+    let row = document.row;
+    if let Some(pair) = app.db.read(|connection| store::qa_phrases(connection, row))? {
+        return Ok(prepare_pair(app, pair));
+    }
     let (files, sha256) = (file_store(app), document.sha256.clone());
     let bytes = tokio::task::spawn_blocking(move || files.read(&sha256)).await.map_err(Error::internal)??;
     let extracted = extract_apart(app.config.reader.clone(), bytes).await?.map_err(|unreadable| Error::bad_request(unreadable.0))?;

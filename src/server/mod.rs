@@ -85,10 +85,11 @@ impl Server {
 
 /// Who handles which kind of job.
 pub fn handlers(app: &App) -> Handlers {
-    let (ingesting, calibrating, removing) = (app.clone(), app.clone(), app.clone());
+    let (ingesting, calibrating, crawling, removing) = (app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
+        .with(knowledge::CRAWL_JOB, move |job| knowledge::crawl(crawling.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
 }
 

@@ -17,16 +17,16 @@ use crate::{
     conversations::ConversationsApi,
     error::Result,
     http::{Front, complete_openapi},
-    knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    knowledge::{ConnectionsApi, DocumentsApi, ProjectMembersApi, ProjectsApi, QaApi, SourcesApi},
     web,
     widget::{Cors, WidgetApi},
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

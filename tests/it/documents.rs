@@ -116,10 +116,10 @@ async fn what_cannot_be_read_ends_failed_with_a_reason() {
     let owner = app.owner().await;
     let path = documents(&owner).await;
     for (name, bytes, reason) in [
-        ("a.md", b"%PDF-1.7 ...".to_vec(), "PDF files are not read yet. What is read: Markdown"),
+        ("a.md", b"%PDF-1.7 ...".to_vec(), "The PDF is damaged"),
         ("b.txt", (0..=255u8).cycle().take(4096).collect(), "binary data"),
         ("c.html", b"<html><head><title>x</title></head><body><script>var a = 1</script></body></html>".to_vec(), "no text in the file"),
-        ("d.docx", [b"PK\x03\x04".as_slice(), &[0; 40], b"word/document.xml"].concat(), "Word files"),
+        ("d.docx", [b"PK\x03\x04".as_slice(), &[0; 40], b"word/document.xml"].concat(), "The file is damaged"),
     ] {
         let reply = upload(&owner, &path, vec![file(name, bytes)]).await.expect(201);
         let document = done(&app, &owner, &path, &reply["data"][0]).await;

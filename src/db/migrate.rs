@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     2 "0002_assistants",
     3 "0003_knowledge",
     4 "0004_conversations",
+    7 "0007_sources",
     9 "0009_events",
 ];
 

@@ -82,27 +82,16 @@ pub fn chunk(title: &str, document: &Extracted, max_tokens: usize, count: &dyn F
     let mut cutter = Cutter { title, text: &document.text, max_tokens, count, chunks: Vec::new(), characters: Characters::default(), page: None };
     let mut start = 0;
     while start < document.blocks.len() {
-        if let Some((end, shared)) = cutter.small_sections(&document.blocks, start) {
-            let path: Arc<[String]> = document.blocks[start].headings[..shared].into();
-            cutter.sections(&document.blocks[start..end], &path);
-            start = end;
-            continue;
-        }
         let end = section_end(&document.blocks, start);
         // A heading is in the path of what stands under it; one with nothing under it is kept as text.
         let is_heading = matches!(document.blocks[start].kind, BlockKind::Heading(_));
         let is_bare = document.blocks.get(end).is_none_or(|next| next.headings.len() <= document.blocks[start].headings.len());
         if !is_heading || is_bare {
-            let path = document.blocks[start].headings.clone();
-            cutter.sections(&document.blocks[start..end], &path);
+            cutter.section(&document.blocks[start..end]);
         }
         start = end;
     }
     cutter.chunks
-}
-
-fn small_section() -> usize {
-    std::env::var("ILLUMI_SMALL").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 /// A section is the blocks between two headings, or a heading alone.
@@ -139,41 +128,13 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// Cuts blocks that stand under these headings; headings among the blocks are text of theirs.
-    fn sections(&mut self, blocks: &[Block], headings: &Arc<[String]>) {
-        let header = self.header(headings);
+    fn section(&mut self, blocks: &[Block]) {
+        let first = &blocks[0];
+        let header = self.header(&first.headings);
         let room = self.room(&header);
-        self.page = blocks[0].page;
         let blocks = blocks.iter().map(|block| self.units(block, room)).collect::<Vec<_>>();
-        self.pack(&blocks, headings, &header);
-    }
-
-    /// Short sections in succession under the same heading, each with its own: where they end, and how many headings they
-    /// share. One vector of a few words says little; together they are a passage.
-    fn small_sections(&self, blocks: &[Block], start: usize) -> Option<(usize, usize)> {
-        let most = small_section();
-        let first = &blocks[start];
-        let BlockKind::Heading(_) = first.kind else { return None };
-        let (mut end, mut count, mut total) = (start, 0, 0);
-        while let Some(heading) = blocks.get(end)
-            && matches!(heading.kind, BlockKind::Heading(_))
-            && heading.headings == first.headings
-            && heading.page == first.page
-        {
-            let body = end + 1;
-            // Only what has text of its own and no headings below it.
-            let Some(inner) = blocks.get(body).filter(|inner| !matches!(inner.kind, BlockKind::Heading(_)) && inner.headings.len() == heading.headings.len() + 1) else { break };
-            let after = section_end(blocks, body);
-            if inner.page != first.page || blocks.get(after).is_some_and(|next| next.headings.len() > heading.headings.len()) {
-                break;
-            }
-            let words = self.text[heading.start..blocks[after - 1].end].split_whitespace().count();
-            if words > most || total + words > TARGET_WORDS {
-                break;
-            }
-            (end, count, total) = (after, count + 1, total + words);
-        }
-        (count >= 2).then_some((end, first.headings.len()))
+        self.page = first.page;
+        self.pack(&blocks, &first.headings, &header);
     }
 
     fn room(&self, header: &str) -> usize {

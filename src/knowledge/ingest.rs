@@ -8,14 +8,18 @@ use std::sync::Arc;
 use super::{
     calibrate::enqueue_calibration,
     chunk::{Chunk, chunk, chunk_pair},
-    extract::{Extracted, Kind, child::extract_apart},
+    extract::{self, Extracted, child::extract_apart},
     model::{Status, clean_title},
     service::file_store,
     store::{self, Append, IngestRow, QaPhrases},
 };
 use crate::{
     app::App,
+    clock::Timestamp,
+    db::Tx,
     error::{Error, Result},
+    events::{self, Kind, NewEvent},
+    ids::Ids,
     jobs::Job,
 };
 
@@ -85,7 +89,7 @@ fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn F
 fn prepare_pair(app: &App, pair: QaPhrases) -> Prepared {
     let most = app.embedder.info().max_tokens.saturating_sub(SPECIAL_TOKENS);
     let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, most, &|text| app.embedder.count_tokens(text));
-    let extracted = Extracted { kind: Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
+    let extracted = Extracted { kind: extract::Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
     Prepared { title: Title::Given(clean_title(&pair.question)), extracted, chunks }
 }
 
@@ -111,10 +115,12 @@ pub async fn ingest(app: App, job: Job) -> Result<()> {
 
 async fn fail(app: &App, document: &IngestRow, message: &str) -> Result<()> {
     let (row, message, now) = (document.row, message.to_owned(), app.now());
+    let (ids, told) = (app.ids.clone(), document.clone());
     app.db
         .write(move |tx| {
             store::delete_chunks(tx, row)?;
-            store::set_failed(tx, row, &message, now)
+            store::set_failed(tx, row, &message, now)?;
+            tell(tx, &ids, Kind::DocumentFailed, &told, now)
         })
         .await
 }
@@ -139,23 +145,40 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
         let to = (from + BATCH).min(prepared.chunks.len());
         let texts = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
         let vectors = app.embedder.passages(texts).await?;
-        let (batch, now) = (prepared.clone(), app.now());
+        let (batch, now, ids, told) = (prepared.clone(), app.now(), app.ids.clone(), document.clone());
         let goes_on = app
             .db
-            .write(move |tx| store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now))
+            .write(move |tx| {
+                let goes_on = store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
+                if goes_on && to < batch.chunks.len() {
+                    tell(tx, &ids, Kind::DocumentProgress, &told, now)?;
+                }
+                Ok(goes_on)
+            })
             .await?;
         if !goes_on {
             return Ok(());
         }
     }
-    let (now, ids, workspace_id) = (app.now(), app.ids.clone(), document.workspace_id.clone());
+    let (now, ids, told) = (app.now(), app.ids.clone(), document.clone());
     app.db
         .write(move |tx| {
-            store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)?;
-            enqueue_calibration(tx, &ids, &workspace_id, project, now)?;
+            if store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)? {
+                tell(tx, &ids, Kind::DocumentCompleted, &told, now)?;
+            }
+            enqueue_calibration(tx, &ids, &told.workspace_id, project, now)?;
             store::touch_project(tx, project, now)
         })
         .await
+}
+
+/// Writes down how the document stands now, for webhooks and pages. A question and answer pair is no document to them.
+fn tell(tx: &Tx<'_>, ids: &Ids, kind: Kind, document: &IngestRow, now: Timestamp) -> Result<()> {
+    if store::is_qa(tx, document.row)? {
+        return Ok(());
+    }
+    let Some(shown) = store::find_document(tx, &document.workspace_id, document.project, &document.id)? else { return Ok(()) };
+    events::emit(tx, ids, now, &NewEvent { workspace_id: &document.workspace_id, kind, resource_id: &document.id, data: serde_json::to_value(shown)? })
 }
 
 /// Reads the file in a process of its own, and cuts its text in this one.

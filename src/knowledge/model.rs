@@ -228,7 +228,7 @@ pub struct Hit {
     pub start: i64,
     pub end: i64,
     pub page: Option<i64>,
-    /// Both signals together, from 0 to 1 for a question without a history.
+    /// Both signals together; from 0 to 1 for prose and a question without a history, more for an exact answer.
     pub score: f64,
     /// BM25 and its rank, where the words of the question are in the chunk.
     pub keyword: Option<Signal>,

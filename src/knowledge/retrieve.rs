@@ -221,21 +221,7 @@ fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, w
         }
     }
     let ideal = if mode == Mode::Vector { 0.0 } else { ideal_score(connection, &words)? };
-    let share = |score: f64| if ideal > 0.0 { weights.coverage * (score / ideal).min(1.0) } else { 0.0 };
-    let apart = best_cosine + share(best_words);
-    let together = found.chunks.values().map(|chunk| chunk.cosine.unwrap_or_default().max(0.0) + share(chunk.keyword)).fold(0.0, f64::max);
-    found.confidence = match std::env::var("ILLUMI_CONF").as_deref() {
-        Ok("joint") => together,
-        Ok("half") => f64::midpoint(apart, together),
-        Ok("margin") => {
-            // How far the best passage stands out from the tenth.
-            let mut cosines: Vec<f64> = found.chunks.values().filter_map(|chunk| chunk.cosine).collect();
-            cosines.sort_by(|a, b| b.total_cmp(a));
-            let tenth = cosines.get(9).copied().unwrap_or_default();
-            together + 0.5 * (best_cosine - tenth)
-        }
-        _ => apart,
-    };
+    found.confidence = best_cosine + if ideal > 0.0 { weights.coverage * (best_words / ideal).min(1.0) } else { 0.0 };
     Ok(found)
 }
 

@@ -78,6 +78,9 @@ async fn a_text_becomes_a_completed_document_with_chunks() {
     let document = owner.post(&path, json!({"title": "Refunds", "text": GUIDE})).await.expect(201);
     assert_eq!((&document["status"], &document["source"], &document["progress"]), (&json!("pending"), &json!("text"), &json!(0.0)));
     let document = done(&app, &owner, &path, &document).await;
+    let told = app.app.db.read(|connection| illumichat::events::list_after(connection, Some(&owner.workspace_id), 0, 100)).unwrap();
+    let told: Vec<&illumichat::events::Event> = told.iter().filter(|event| event.resource_id == document["id"].as_str().unwrap()).collect();
+    assert_eq!((told.len(), told[0].kind.as_str(), &told[0].data["status"]), (1, "document.completed", &json!("completed")));
     assert_eq!((&document["status"], &document["title"], &document["progress"], &document["error"]), (&json!("completed"), &json!("Refunds"), &json!(1.0), &json!(null)));
     assert_eq!((&document["mimeType"], &document["chunkCount"]), (&json!("text/markdown"), &json!(2)));
     let id = document["id"].as_str().unwrap();

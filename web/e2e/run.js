@@ -21,7 +21,9 @@ if (!process.env.ILLUMICHAT_BIN) {
   console.error("\nTHE BROWSER TESTS DID NOT RUN: ILLUMICHAT_BIN must name a built executable.\n");
   process.exit(1);
 }
-process.env.ILLUMICHAT_BIN = resolve(process.env.INIT_CWD ?? ".", process.env.ILLUMICHAT_BIN);
+for (const name of ["ILLUMICHAT_BIN", "ILLUMICHAT_E2E_PAGES"]) {
+  if (process.env[name]) process.env[name] = resolve(process.env.INIT_CWD ?? ".", process.env[name]);
+}
 
 const browser = await launch(path);
 let passed = 0;

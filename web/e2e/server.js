@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { standBefore } from "./front.js";
 
 /** A port that was free a moment ago. */
 function freePort() {
@@ -21,6 +22,9 @@ function freePort() {
 async function start(command, ready) {
   const data = mkdtempSync(join(tmpdir(), "illumichat-e2e-"));
   const port = await freePort();
+  const pages = process.env.ILLUMICHAT_E2E_PAGES;
+  const shown = pages ? await freePort() : port;
+  const leave = pages ? await standBefore(port, shown, pages) : () => undefined;
   const argv = [...command, "--data-dir", data, "--listen", `127.0.0.1:${port}`];
   const child = spawn(process.env.ILLUMICHAT_BIN, argv, {
     stdio: ["ignore", "pipe", "pipe"],
@@ -35,6 +39,7 @@ async function start(command, ready) {
       await ended;
       clearTimeout(patience);
     }
+    leave();
     rmSync(data, { recursive: true, force: true });
   };
   try {
@@ -46,7 +51,7 @@ async function start(command, ready) {
       };
       const hear = (bytes) => {
         said += bytes;
-        const found = ready(said, `http://127.0.0.1:${port}`);
+        const found = ready(said.replaceAll(`:${port}`, `:${shown}`), `http://127.0.0.1:${shown}`);
         if (found) done(resolve, found);
       };
       child.stdout.on("data", hear);

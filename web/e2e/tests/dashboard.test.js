@@ -101,6 +101,20 @@ export default async function ({ browser, test, afterwards }) {
     await log.getByText(/\d sources?/).waitFor({ timeout: 30_000 });
   });
 
+  await test("a conversation opens whichever of its two answers comes first", async () => {
+    for (const late of [/\/conversations\/chat_\w+$/, /\/messages\?/]) {
+      await page.route(late, async (route) => {
+        if (route.request().resourceType() !== "fetch") return route.fallback();
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await route.continue();
+      });
+      await page.goto("/conversations");
+      await page.getByRole("main").locator('a[href^="/conversations/"]').first().click();
+      await page.getByRole("article").waitFor();
+      await page.unroute(late);
+    }
+  });
+
   await test("an empty file is refused in words", async () => {
     await page.goto(`/knowledge/${server.projectId}`);
     await page.getByText(/\d+ documents/).first().waitFor();

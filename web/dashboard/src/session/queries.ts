@@ -13,6 +13,9 @@ export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 10_000,
+      // By default a component hears only of the properties that it has read. One that reads a second query after the
+      // first has settled would then keep what the second said at the start, and wait for ever.
+      notifyOnChangeProps: "all",
       // What the server refused it refuses again; only a lost connection is worth another try.
       retry: (failures, cause) => failures < 2 && cause instanceof ApiError && (cause.status === 0 || cause.status >= 502),
     },

@@ -218,8 +218,8 @@ async fn a_page_is_fetched_once_or_followed() {
     app.drain().await;
     assert_eq!(titles(&owner, &path).await, ["Help"]);
     // A followed page: a run that fails says why, and says when it tries again.
-    let source = owner.post(&path, json!({"url": site.url("/ill"), "kind": "page"})).await.expect(201);
     site.put("/ill", 500, &[], "");
+    let source = owner.post(&path, json!({"url": site.url("/ill"), "kind": "page"})).await.expect(201);
     let source = synced(&app, &owner, &path, &source).await;
     assert_eq!(source["status"], "failed");
     assert!(source["error"].as_str().unwrap().contains("500"), "{source}");

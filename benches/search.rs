@@ -114,11 +114,11 @@ async fn measure(corpus: &Corpus, size: usize) {
     let topics: Vec<Vec<f32>> = (0..2000).map(|_| numbers.direction()).collect();
 
     let started = Instant::now();
-    let project_row = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, true)).unwrap().unwrap();
+    let project_row = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, store::Sees::All)).unwrap().unwrap();
     let model = app.db.write(|tx| store::register_model(tx, "arithmetic", DIMENSIONS)).await.unwrap();
     const DOCUMENT: usize = 500;
     for from in (0..size).step_by(DOCUMENT) {
-        let file = NewFile { source: Source::Text, title: None, filename: None, bytes: format!("Part {from}").into_bytes() };
+        let file = NewFile { source: Source::Text, title: None, filename: None, url: None, bytes: format!("Part {from}").into_bytes() };
         let document = knowledge::add_document(&app, &workspace_id, &project_id, file).await.unwrap();
         let now = app.now();
         let workspace = workspace_id.clone();

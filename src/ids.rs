@@ -16,6 +16,8 @@ pub mod prefix {
     pub const ASSISTANT: &str = "ast";
     pub const PROJECT: &str = "proj";
     pub const DOCUMENT: &str = "doc";
+    pub const QA_PAIR: &str = "qa";
+    pub const SOURCE: &str = "src";
     pub const CONVERSATION: &str = "chat";
     pub const MESSAGE: &str = "msg";
     pub const JOB: &str = "job";

@@ -62,7 +62,7 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     working.end().await;
     let mut completed = 0;
     app.db.read(|connection| {
-        let project = store::find_project_row(connection, &workspace_id, &project_id, true)?.ok_or_else(|| Error::not_found("project"))?;
+        let project = store::find_project_row(connection, &workspace_id, &project_id, store::Sees::All)?.ok_or_else(|| Error::not_found("project"))?;
         for (path, id) in &added {
             match store::find_document(connection, &workspace_id, project, id)? {
                 Some(document) if document.status == Status::Completed => completed += 1,
@@ -91,7 +91,7 @@ async fn add(app: &App, workspace_id: &str, project_id: &str, path: &Path) -> Re
         return Err(Error::too_large(format!("is larger than {most}, which is the most that a document may have (`uploads.max_bytes`)")));
     }
     let filename = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let document = knowledge::add_document(app, workspace_id, project_id, NewFile { source: Source::Upload, title: None, filename, bytes }).await?;
+    let document = knowledge::add_document(app, workspace_id, project_id, NewFile { source: Source::Upload, title: None, filename, url: None, bytes }).await?;
     Ok(document.id)
 }
 

@@ -33,6 +33,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     3 "0003_knowledge",
     4 "0004_conversations",
     6 "0006_providers",
+    7 "0007_sources",
     8 "0008_tools",
     9 "0009_events",
     10 "0010_inbox",

@@ -54,7 +54,7 @@ pub async fn fill(app: &App) -> Result<Demo> {
         if let Some((project, id, _)) = old.get(&filename).filter(|(_, _, sha256)| *sha256 != sha256_hex(&bytes)) {
             knowledge::service::delete_document(app, &workspace_id, *project, id).await?;
         }
-        let file = NewFile { source: Source::Upload, title: None, filename: Some(filename), bytes };
+        let file = NewFile { source: Source::Upload, title: None, filename: Some(filename), url: None, bytes };
         match knowledge::add_document(app, &workspace_id, &project_id, file).await {
             Err(error) if error.code() != Code::Conflict => return Err(error),
             _ => {}
@@ -67,7 +67,7 @@ pub async fn fill(app: &App) -> Result<Demo> {
 /// The pages that the project holds already: their project's row, id and hash, by file name.
 fn known_pages(app: &App, workspace_id: &str, project_id: &str) -> Result<HashMap<String, (i64, String, String)>> {
     app.db.read(|connection| {
-        let project = documents::find_project_row(connection, workspace_id, project_id, true)?.ok_or_else(|| Error::not_found("project"))?;
+        let project = documents::find_project_row(connection, workspace_id, project_id, documents::Sees::All)?.ok_or_else(|| Error::not_found("project"))?;
         let mut pages = HashMap::new();
         for (_, id) in documents::document_rows(connection, workspace_id, project)? {
             if let Some(document) = documents::find_document(connection, workspace_id, project, &id)?

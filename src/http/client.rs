@@ -145,6 +145,8 @@ impl Policy {
         match host {
             Host::Ipv4(address) if !self.allows(IpAddr::V4(address)) => Err(refused(&address.to_string())),
             Host::Ipv6(address) if !self.allows(IpAddr::V6(address)) => Err(refused(&address.to_string())),
+            // A resolver does not know the port: where the operator names one of a host, the others are refused here.
+            Host::Domain(name) if self.names_host(name) => Err(refused(&format!("port {port} of {name}"))),
             Host::Domain(name) if self.airgap && !is_localhost(name) => Err(refused(name)),
             // The operator named it for another port, and whoever resolves the name cannot see the port any more.
             Host::Domain(name) if self.names_host(name) => Err(refused(name)),

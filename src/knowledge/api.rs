@@ -10,12 +10,13 @@ use poem_openapi::{
 use serde::Deserialize;
 
 use super::{
+    members::{editable, seen},
     model::{
         Document, DocumentChunk, Mode, Project, QUERY_CHARACTERS, SearchResult, Status, Visibility, check_description, check_limit,
         check_project_name, check_title,
     },
     service::{self, Question, SearchOptions},
-    store::{self, DocumentFilter},
+    store::{self, DocumentFilter, Sees},
     upload::{self, NewDocuments, Uploaded},
 };
 use crate::{
@@ -72,17 +73,12 @@ impl Search {
     }
 }
 
-/// The project that the address names, as far as the caller may see it.
-fn project_row(app: &App, who: &Caller, id: &str) -> Result<i64> {
-    app.db.read(|connection| store::find_project_row(connection, &who.workspace_id, id, who.is_admin()))?.ok_or_else(|| Error::not_found("project"))
-}
-
 fn find_project(app: &App, who: &Caller, id: &str) -> Result<Project> {
-    app.db.read(|connection| store::find_project(connection, &who.workspace_id, id, who.is_admin()))?.ok_or_else(|| Error::not_found("project"))
+    app.db.read(|connection| store::find_project(connection, &who.workspace_id, id, Sees::from(who)))?.ok_or_else(|| Error::not_found("project"))
 }
 
 fn find_document(app: &App, who: &Caller, project_id: &str, id: &str) -> Result<Document> {
-    let project = project_row(app, who, project_id)?;
+    let project = seen(app, who, project_id)?;
     app.db.read(|connection| store::find_document(connection, &who.workspace_id, project, id))?.ok_or_else(|| Error::not_found("document"))
 }
 
@@ -92,7 +88,7 @@ impl ProjectsApi {
     #[oai(path = "/", method = "get", operation_id = "list_projects")]
     async fn list_projects(&self, app: Data<&App>, who: Member, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Project>> {
         let paging = Paging::new(limit.0, offset.0, who.flat)?;
-        let (data, total) = app.db.read(|connection| store::list_projects(connection, &who.workspace_id, who.is_admin(), paging))?;
+        let (data, total) = app.db.read(|connection| store::list_projects(connection, &who.workspace_id, Sees::from(&*who), paging))?;
         Ok(Listing { data, total, paging, flat: who.flat })
     }
 
@@ -117,7 +113,7 @@ impl ProjectsApi {
         let (change, now) = (body.0, app.now());
         app.db
             .write(move |tx| {
-                let mut project = store::find_project(tx, &who.workspace_id, &id, true)?.ok_or_else(|| Error::not_found("project"))?;
+                let mut project = store::find_project(tx, &who.workspace_id, &id, Sees::All)?.ok_or_else(|| Error::not_found("project"))?;
                 project.name = change.name.map_or(Ok(project.name), |name| check_project_name(&name))?;
                 patch(&mut project.description, change.description);
                 check_description(project.description.as_deref().unwrap_or_default())?;
@@ -132,7 +128,7 @@ impl ProjectsApi {
     /// Delete a project with its documents
     #[oai(path = "/:id", method = "delete", operation_id = "delete_project")]
     async fn delete_project(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
-        let project = project_row(&app, &who, &id)?;
+        let project = seen(&app, &who, &id)?;
         service::delete_project(&app, &who.workspace_id, project).await?;
         Ok(NoContent)
     }
@@ -140,7 +136,7 @@ impl ProjectsApi {
     /// What a question finds in a project, and why
     #[oai(path = "/:id/search", method = "post", operation_id = "search_project")]
     async fn search_project(&self, app: Data<&App>, who: Member, id: Path<String>, body: Body<Search>) -> Result<Json<SearchResult>> {
-        project_row(&app, &who, &id)?;
+        seen(&app, &who, &id)?;
         let (question, options) = body.0.check()?;
         service::search(&app, &who.workspace_id, &[id.0], &question, &options).await.map(Json)
     }
@@ -163,7 +159,7 @@ impl DocumentsApi {
         offset: Query<Option<i64>>,
     ) -> Result<Listing<Document>> {
         let paging = Paging::new(limit.0, offset.0, false)?;
-        let project = project_row(&app, &who, &id)?;
+        let project = seen(&app, &who, &id)?;
         let filter = DocumentFilter { status: status.0, q: q.0.filter(|q| !q.is_empty()) };
         let (data, total) = app.db.read(|connection| store::list_documents(connection, &who.workspace_id, project, &filter, paging))?;
         Ok(Listing { data, total, paging, flat: false })
@@ -171,8 +167,8 @@ impl DocumentsApi {
 
     /// Add documents: files as multipart, or a text as JSON
     #[oai(path = "/:id/documents", method = "post", operation_id = "create_documents")]
-    async fn create_documents(&self, app: Data<&App>, who: Editor, id: Path<String>, body: NewDocuments) -> Result<Created<Uploaded>> {
-        project_row(&app, &who, &id)?;
+    async fn create_documents(&self, app: Data<&App>, who: Member, id: Path<String>, body: NewDocuments) -> Result<Created<Uploaded>> {
+        editable(&app, &who, &id)?;
         upload::add(&app, &who.workspace_id, &id, body).await.map(Created)
     }
 
@@ -211,25 +207,25 @@ impl DocumentsApi {
 
     /// Change a document's title
     #[oai(path = "/:id/documents/:document", method = "patch", operation_id = "update_document")]
-    async fn update_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>, body: Body<UpdateDocument>) -> Result<Json<Document>> {
+    async fn update_document(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>, body: Body<UpdateDocument>) -> Result<Json<Document>> {
+        let project = editable(&app, &who, &id)?;
         let old = find_document(&app, &who, &id, &document)?;
-        let Some(title) = body.0.title.map(|title| check_title(&title)).transpose()?.filter(|title| *title != old.title) else { return Ok(Json(old)) };
         // The title is part of what is indexed and embedded.
-        let project = project_row(&app, &who, &id)?;
+        let Some(title) = body.0.title.map(|title| check_title(&title)).transpose()?.filter(|title| *title != old.title) else { return Ok(Json(old)) };
         service::reprocess_document(&app, &who.workspace_id, project, &document, Some(title)).await.map(Json)
     }
 
     /// Read a document anew from its original file
     #[oai(path = "/:id/documents/:document/reprocess", method = "post", operation_id = "reprocess_document")]
-    async fn reprocess_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>) -> Result<Json<Document>> {
-        let project = project_row(&app, &who, &id)?;
+    async fn reprocess_document(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>) -> Result<Json<Document>> {
+        let project = editable(&app, &who, &id)?;
         service::reprocess_document(&app, &who.workspace_id, project, &document, None).await.map(Json)
     }
 
     /// Delete a document
     #[oai(path = "/:id/documents/:document", method = "delete", operation_id = "delete_document")]
-    async fn delete_document(&self, app: Data<&App>, who: Editor, id: Path<String>, document: Path<String>) -> Result<NoContent> {
-        let project = project_row(&app, &who, &id)?;
+    async fn delete_document(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>) -> Result<NoContent> {
+        let project = editable(&app, &who, &id)?;
         service::delete_document(&app, &who.workspace_id, project, &document).await?;
         Ok(NoContent)
     }

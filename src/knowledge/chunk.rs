@@ -37,17 +37,43 @@ pub struct Chunk {
     /// Of header and text, in the model's tokens.
     pub tokens: usize,
     pub page: Option<u32>,
+    /// What the model reads, where that is not header and text.
+    pub read_as: Option<String>,
 }
 
 impl Chunk {
     /// What the model reads.
     pub fn embedded(&self) -> String {
-        embedded(&self.header, &self.text)
+        self.read_as.clone().unwrap_or_else(|| embedded(&self.header, &self.text))
     }
 }
 
 pub fn embedded(header: &str, text: &str) -> String {
     if header.is_empty() { text.to_owned() } else { format!("{header}\n{text}") }
+}
+
+/// The chunks of a question and answer pair: one for the pair, and one for the question in each of its wordings, which the
+/// model reads alone, because that is how it is asked. All of them show the answer.
+pub fn chunk_pair(question: &str, alternatives: &[String], answer: &str, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Vec<Chunk> {
+    let end = answer.chars().count();
+    let new = |ordinal: usize, header: &str, read_as: Option<String>| Chunk {
+        ordinal,
+        headings: Vec::new(),
+        text: answer.to_owned(),
+        start: 0,
+        end,
+        header: header.to_owned(),
+        tokens: count(read_as.as_deref().unwrap_or(answer)),
+        page: None,
+        read_as,
+    };
+    let whole = cut_words(&embedded(question, answer), |text| count(text) <= max_tokens);
+    let mut chunks = vec![new(0, question, Some(whole))];
+    for wording in std::iter::once(question).chain(alternatives.iter().map(String::as_str)) {
+        let read_as = cut_words(wording, |text| count(text) <= max_tokens);
+        chunks.push(new(chunks.len(), wording, Some(read_as)));
+    }
+    chunks
 }
 
 /// Cuts a document. `max_tokens` is what the model reads of one text, its own marks already taken off; `count` counts a
@@ -259,6 +285,7 @@ impl Cutter<'_> {
             header: header.to_owned(),
             tokens,
             page: self.page,
+            read_as: None,
         });
     }
 }
@@ -301,7 +328,7 @@ fn trimmed(at: usize, text: &str) -> Option<(usize, usize)> {
 
 /// The longest beginning of a text, in words, that `fits`.
 fn cut_words(text: &str, fits: impl Fn(&str) -> bool) -> String {
-    let ends: Vec<usize> = text.split_word_bound_indices().map(|(at, word)| at + word.len()).take(HEADER_TOKENS * 2).collect();
+    let ends: Vec<usize> = text.split_word_bound_indices().map(|(at, word)| at + word.len()).take(HEADER_TOKENS * 8).collect();
     let count = ends.partition_point(|end| fits(&text[..*end]));
     count.checked_sub(1).map(|last| text[..ends[last]].trim_end().to_owned()).unwrap_or_default()
 }

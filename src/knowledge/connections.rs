@@ -58,7 +58,7 @@ impl ConnectionsApi {
             let mut data = Vec::new();
             for (project_id, connected_at) in assistants::store::list_connections(connection, &who.workspace_id, &assistant.id)? {
                 // A connection is an admin's decision to let answers be read from the project; its name goes with them.
-                if let Some(project) = store::find_project(connection, &who.workspace_id, &project_id, true)? {
+                if let Some(project) = store::find_project(connection, &who.workspace_id, &project_id, store::Sees::All)? {
                     data.push(ConnectedProject { id: project.id, name: project.name, document_count: project.document_count, connected_at });
                 }
             }
@@ -73,7 +73,7 @@ impl ConnectionsApi {
         app.db
             .write(move |tx| {
                 assistants::store::find_assistant(tx, &workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
-                let project = store::find_project(tx, &workspace_id, &body.0.project_id, true)?.ok_or_else(|| Error::not_found("project"))?;
+                let project = store::find_project(tx, &workspace_id, &body.0.project_id, store::Sees::All)?.ok_or_else(|| Error::not_found("project"))?;
                 assistants::store::connect(tx, &workspace_id, &id, &project.id, now)?;
                 let data = ConnectedProject { id: project.id, name: project.name, document_count: project.document_count, connected_at: now };
                 Ok(Created(Connected { data }))

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::{
     calibrate::enqueue_calibration,
-    chunk::{Chunk, chunk},
-    extract::{Extracted, child::extract_apart},
+    chunk::{Chunk, chunk, chunk_pair},
+    extract::{self, Extracted, child::extract_apart},
     model::{Status, clean_title},
     service::file_store,
-    store::{self, Append, IngestRow},
+    store::{self, Append, IngestRow, QaPhrases},
 };
 use crate::{
     app::App,
@@ -86,6 +86,13 @@ fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn F
     Prepared { title, extracted, chunks }
 }
 
+fn prepare_pair(app: &App, pair: QaPhrases) -> Prepared {
+    let most = app.embedder.info().max_tokens.saturating_sub(SPECIAL_TOKENS);
+    let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, most, &|text| app.embedder.count_tokens(text));
+    let extracted = Extracted { kind: extract::Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
+    Prepared { title: Title::Given(clean_title(&pair.question)), extracted, chunks }
+}
+
 /// Does one job.
 pub async fn ingest(app: App, job: Job) -> Result<()> {
     let id = job.payload["documentId"].as_str().unwrap_or_default().to_owned();
@@ -108,12 +115,12 @@ pub async fn ingest(app: App, job: Job) -> Result<()> {
 
 async fn fail(app: &App, document: &IngestRow, message: &str) -> Result<()> {
     let (row, message, now) = (document.row, message.to_owned(), app.now());
-    let (ids, document) = (app.ids.clone(), document.clone());
+    let (ids, told) = (app.ids.clone(), document.clone());
     app.db
         .write(move |tx| {
             store::delete_chunks(tx, row)?;
             store::set_failed(tx, row, &message, now)?;
-            tell(&ids, tx, &document, Kind::DocumentFailed, now)
+            tell(tx, &ids, Kind::DocumentFailed, &told, now)
         })
         .await
 }
@@ -138,14 +145,13 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
         let to = (from + BATCH).min(prepared.chunks.len());
         let texts = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
         let vectors = app.embedder.passages(texts).await?;
-        let (batch, now) = (prepared.clone(), app.now());
-        let (ids, told) = (app.ids.clone(), document.clone());
+        let (batch, now, ids, told) = (prepared.clone(), app.now(), app.ids.clone(), document.clone());
         let goes_on = app
             .db
             .write(move |tx| {
                 let goes_on = store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
-                if goes_on {
-                    tell(&ids, tx, &told, Kind::DocumentProgress, now)?;
+                if goes_on && to < batch.chunks.len() {
+                    tell(tx, &ids, Kind::DocumentProgress, &told, now)?;
                 }
                 Ok(goes_on)
             })
@@ -154,22 +160,25 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
             return Ok(());
         }
     }
-    let (now, ids, workspace_id, document) = (app.now(), app.ids.clone(), document.workspace_id.clone(), document.clone());
+    let (now, ids, told) = (app.now(), app.ids.clone(), document.clone());
     app.db
         .write(move |tx| {
-            store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)?;
-            enqueue_calibration(tx, &ids, &workspace_id, project, now)?;
-            tell(&ids, tx, &document, Kind::DocumentCompleted, now)?;
+            if store::finish_document(tx, row, project, prepared.title.indexed(), &prepared.extracted.text, prepared.chunks.len(), now)? {
+                tell(tx, &ids, Kind::DocumentCompleted, &told, now)?;
+            }
+            enqueue_calibration(tx, &ids, &told.workspace_id, project, now)?;
             store::touch_project(tx, project, now)
         })
         .await
 }
 
-/// Tells of the document as it is now, where it still is.
-fn tell(ids: &Ids, tx: &Tx<'_>, document: &IngestRow, kind: Kind, now: Timestamp) -> Result<()> {
-    let Some(shown) = store::find_document_at(tx, &document.workspace_id, document.project, document.row)? else { return Ok(()) };
-    let told = NewEvent { workspace_id: &document.workspace_id, kind, resource_id: &shown.id, data: serde_json::to_value(&shown)? };
-    events::emit(tx, ids, now, &told)
+/// Writes down how the document stands now, for webhooks and pages. A question and answer pair is no document to them.
+fn tell(tx: &Tx<'_>, ids: &Ids, kind: Kind, document: &IngestRow, now: Timestamp) -> Result<()> {
+    if store::is_qa(tx, document.row)? {
+        return Ok(());
+    }
+    let Some(shown) = store::find_document(tx, &document.workspace_id, document.project, &document.id)? else { return Ok(()) };
+    events::emit(tx, ids, now, &NewEvent { workspace_id: &document.workspace_id, kind, resource_id: &document.id, data: serde_json::to_value(shown)? })
 }
 
 /// Reads the file in a process of its own, and cuts its text in this one.
@@ -177,6 +186,10 @@ fn tell(ids: &Ids, tx: &Tx<'_>, document: &IngestRow, kind: Kind, now: Timestamp
 /// # Errors
 /// `bad_request` with a sentence for the document's owner.
 async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
+    let row = document.row;
+    if let Some(pair) = app.db.read(|connection| store::qa_phrases(connection, row))? {
+        return Ok(prepare_pair(app, pair));
+    }
     let (files, sha256) = (file_store(app), document.sha256.clone());
     let bytes = tokio::task::spawn_blocking(move || files.read(&sha256)).await.map_err(Error::internal)??;
     let extracted = extract_apart(app.config.reader.clone(), bytes).await?.map_err(|unreadable| Error::bad_request(unreadable.0))?;

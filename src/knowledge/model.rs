@@ -20,6 +20,8 @@ pub struct Project {
     pub description: Option<String>,
     pub visibility: Visibility,
     pub document_count: i64,
+    /// Question and answer pairs; they are no documents.
+    pub qa_count: i64,
     pub chunk_count: i64,
     /// Of the original files.
     pub bytes: i64,
@@ -28,7 +30,7 @@ pub struct Project {
     pub updated_at: Timestamp,
 }
 
-/// Who sees a project: the whole workspace, or its admins.
+/// Who sees a project: the whole workspace, or its admins and the project's members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
 #[oai(rename = "ProjectVisibility", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -110,6 +112,106 @@ pub struct DocumentChunk {
     pub tokens: i64,
 }
 
+/// A question with its exact answer. It is found before prose that says the same.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct QaPair {
+    pub id: String,
+    pub project_id: String,
+    /// As citations name it.
+    pub document_id: String,
+    pub question: String,
+    pub answer: String,
+    /// The same question in other words.
+    pub alternatives: Vec<String>,
+    pub status: Status,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// Somebody who sees a private project.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectMember {
+    pub user_id: String,
+    pub name: String,
+    pub email: String,
+    pub role: ProjectRole,
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum ProjectRole {
+    /// Reads the project.
+    Viewer,
+    /// Changes its documents too.
+    Editor,
+}
+
+/// A place on the web that fills a project.
+#[derive(Debug, Clone, Object, Serialize)]
+#[oai(rename = "WebSource", rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct WebSource {
+    pub id: String,
+    pub project_id: String,
+    pub url: String,
+    pub kind: SourceKind,
+    /// 1 to 10,000.
+    pub max_pages: i64,
+    /// Patterns of paths to read, `*` for anything; all where there is none.
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    pub schedule: Schedule,
+    pub status: SourceStatus,
+    /// Why the last run failed, and what to do about it.
+    pub error: Option<String>,
+    pub page_count: i64,
+    /// Pages that could not be read the last time.
+    pub failed_count: i64,
+    pub last_run_at: Option<Timestamp>,
+    pub next_run_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum SourceKind {
+    /// This page alone.
+    Page,
+    /// Every page that a sitemap lists.
+    Sitemap,
+    /// This page and what it links to on the same host.
+    Crawl,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    Off,
+    Hourly,
+    Daily,
+    Weekly,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum SourceStatus {
+    /// It waits for its turn.
+    Pending,
+    Running,
+    Completed,
+    Failed,
+}
+
 /// A chunk that a search found, and why.
 #[derive(Debug, Clone, Object, Serialize)]
 #[oai(rename_all = "camelCase")]
@@ -126,7 +228,7 @@ pub struct Hit {
     pub start: i64,
     pub end: i64,
     pub page: Option<i64>,
-    /// Both signals together, from 0 to 1 for a question without a history.
+    /// Both signals together; from 0 to 1 for prose and a question without a history, more for an exact answer.
     pub score: f64,
     /// BM25 and its rank, where the words of the question are in the chunk.
     pub keyword: Option<Signal>,
@@ -193,6 +295,10 @@ macro_rules! text_column {
 text_column! {
     Visibility { Workspace "workspace", Private "private" }
     Source { Upload "upload", Text "text", Url "url", Crawl "crawl" }
+    ProjectRole { Viewer "viewer", Editor "editor" }
+    SourceKind { Page "page", Sitemap "sitemap", Crawl "crawl" }
+    Schedule { Off "off", Hourly "hourly", Daily "daily", Weekly "weekly" }
+    SourceStatus { Pending "pending", Running "running", Completed "completed", Failed "failed" }
     Status { Pending "pending", Processing "processing", Completed "completed", Failed "failed" }
 }
 

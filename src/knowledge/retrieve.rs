@@ -16,6 +16,7 @@ use super::{
     model::Mode,
     query::Words,
     scan::{self, Near},
+    store,
 };
 use crate::error::Result;
 
@@ -34,11 +35,13 @@ pub struct Weights {
     pub history: f64,
     /// Of the share of the question's words that was found, beside the cosine, in the confidence.
     pub coverage: f64,
+    /// What a question and answer pair is given on top where it is asked in nearly its own words.
+    pub pair: f64,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Weights { vector: 0.63, keyword: 0.37, header: 3.0, phrase: 0.3, page: 0.5, history: 0.5, coverage: 0.4 }
+        Weights { vector: 0.63, keyword: 0.37, header: 3.0, phrase: 0.3, page: 0.5, history: 0.5, coverage: 0.4, pair: 0.4 }
     }
 }
 
@@ -119,8 +122,39 @@ pub fn rank(connection: &Connection, scope: Scope<'_>, turns: &[Turn], mode: Mod
         }
     }
     let mut chunks: Vec<FoundChunk> = chunks.into_values().collect();
+    prefer_pairs(connection, &mut chunks, &mut documents, weights)?;
     chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
     Ok(Ranking { chunks, documents: descending(documents), confidence })
+}
+
+/// From this cosine on a question is taken to be the pair's own, and from the second on surely.
+const PAIR_COSINES: (f64, f64) = (0.55, 0.8);
+
+/// An exact answer comes before prose that says the same: the nearer the question is to the pair's, the surer. Of a pair's
+/// wordings, the best is kept.
+fn prefer_pairs(connection: &Connection, chunks: &mut Vec<FoundChunk>, documents: &mut HashMap<i64, f64>, weights: &Weights) -> Result<()> {
+    if !store::has_pairs(connection)? {
+        return Ok(());
+    }
+    let mut best: HashMap<i64, (i64, f64)> = HashMap::new();
+    let mut is_pair: HashMap<i64, bool> = HashMap::new();
+    for chunk in chunks.iter_mut() {
+        if !*is_pair.entry(chunk.document).or_insert(store::is_qa(connection, chunk.document)?) {
+            continue;
+        }
+        let cosine = chunk.vector.map_or(0.0, |(_, cosine)| cosine);
+        let sure = ((cosine - PAIR_COSINES.0) / (PAIR_COSINES.1 - PAIR_COSINES.0)).clamp(0.0, 1.0);
+        chunk.score += weights.pair * sure;
+        let entry = best.entry(chunk.document).or_insert((chunk.chunk, chunk.score));
+        if chunk.score > entry.1 {
+            *entry = (chunk.chunk, chunk.score);
+        }
+        if let Some(score) = documents.get_mut(&chunk.document) {
+            *score = score.max(chunk.score);
+        }
+    }
+    chunks.retain(|chunk| best.get(&chunk.document).is_none_or(|(kept, _)| *kept == chunk.chunk));
+    Ok(())
 }
 
 /// What one turn found, before it is fused.

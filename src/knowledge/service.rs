@@ -40,6 +40,7 @@ pub fn new_project(app: &App, name: &str, description: Option<String>, visibilit
         description,
         visibility: visibility.unwrap_or(Visibility::Workspace),
         document_count: 0,
+        qa_count: 0,
         chunk_count: 0,
         bytes: 0,
         status: ProjectStatus::Empty,
@@ -54,6 +55,7 @@ pub struct NewFile {
     pub source: Source,
     pub title: Option<String>,
     pub filename: Option<String>,
+    pub url: Option<String>,
     pub bytes: Vec<u8>,
 }
 
@@ -85,13 +87,14 @@ pub async fn add_document(app: &App, workspace_id: &str, project_id: &str, file:
         mime_type: "application/octet-stream".to_owned(),
         bytes: stored.bytes,
         sha256: stored.sha256.clone(),
+        url: file.url,
     };
     let (now, ids) = (app.now(), app.ids.clone());
     let (workspace_id, project_id) = (workspace_id.to_owned(), project_id.to_owned());
     let document = app
         .db
         .write(move |tx| {
-            let project = store::find_project_row(tx, &workspace_id, &project_id, true)?.ok_or_else(|| Error::not_found("project"))?;
+            let project = store::find_project_row(tx, &workspace_id, &project_id, store::Sees::All)?.ok_or_else(|| Error::not_found("project"))?;
             if let Some(existing) = store::find_by_bytes(tx, project, &stored.sha256)? {
                 return Err(Error::conflict("This project has a document with exactly this content already.").detail("id", existing));
             }

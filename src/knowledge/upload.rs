@@ -12,6 +12,7 @@ use tokio::io::AsyncReadExt;
 use super::{
     model::{Document, Source, check_title},
     service::{self, NewFile},
+    sources,
 };
 use crate::{
     app::App,
@@ -113,15 +114,27 @@ pub async fn add(app: &App, workspace_id: &str, project_id: &str, new: NewDocume
 }
 
 async fn add_text(app: &App, workspace_id: &str, project_id: &str, new: NewText) -> Result<Document> {
-    if new.url.is_some() {
-        return Err(Error::invalid("url", "cannot be fetched yet: open the page, save it as HTML, and upload that file"));
+    if let Some(url) = &new.url {
+        return add_page(app, workspace_id, project_id, url, new.title.as_deref()).await;
     }
     let text = new.text.ok_or_else(|| Error::invalid("text", "is required"))?;
     if text.trim().is_empty() {
         return Err(Error::invalid("text", "must not be empty"));
     }
     let title = new.title.as_deref().map(check_title).transpose()?;
-    let file = NewFile { source: Source::Text, title, filename: None, bytes: text.into_bytes() };
+    let file = NewFile { source: Source::Text, title, filename: None, url: None, bytes: text.into_bytes() };
+    service::add_document(app, workspace_id, project_id, file).await
+}
+
+/// One page, as it is now; a source of the kind `page` follows its changes.
+async fn add_page(app: &App, workspace_id: &str, project_id: &str, url: &str, title: Option<&str>) -> Result<Document> {
+    let url = sources::check_url(app, url)?;
+    let title = title.map(check_title).transpose()?;
+    let found = sources::fetch(app, &url, None, None).await.map_err(|error| if error.code() == Code::BadRequest { Error::invalid("url", error.message()) } else { error })?;
+    if !found.status.is_success() {
+        return Err(Error::invalid("url", format!("answered {}", found.status.as_u16())));
+    }
+    let file = NewFile { source: Source::Url, title, filename: None, url: Some(url.into()), bytes: found.bytes };
     service::add_document(app, workspace_id, project_id, file).await
 }
 
@@ -137,7 +150,7 @@ async fn add_files(app: &App, workspace_id: &str, project_id: &str, mut multipar
         let outcome = if bytes.len() > most {
             Err(Error::too_large(format!("The file is larger than {}, which is the most that is taken.", app.config.uploads.max_bytes)))
         } else {
-            let file = NewFile { source: Source::Upload, title: None, filename: Some(filename.clone()), bytes };
+            let file = NewFile { source: Source::Upload, title: None, filename: Some(filename.clone()), url: None, bytes };
             service::add_document(app, workspace_id, project_id, file).await
         };
         match outcome {

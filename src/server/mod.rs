@@ -107,12 +107,13 @@ const KEEP_DELIVERIES: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Who handles which kind of job.
 pub fn handlers(app: &App, answers: &Answers) -> Handlers {
-    let (ingesting, calibrating, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (ingesting, calibrating, crawling, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
+        .with(knowledge::CRAWL_JOB, move |job| knowledge::crawl(crawling.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
         .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
         .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))

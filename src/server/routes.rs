@@ -22,7 +22,7 @@ use crate::{
     http::{Front, Methods, complete_openapi},
     inbox::{InboxApi, Live, MacrosApi},
     providers::{ModelsApi, ProvidersApi},
-    knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
+    knowledge::{ConnectionsApi, DocumentsApi, ProjectMembersApi, ProjectsApi, QaApi, SourcesApi},
     profiles::ProfilesApi,
     site_chat::{SiteChatApi, SiteCors, SitesApi},
     sms::{SmsApi, SmsWebhookApi},
@@ -38,7 +38,7 @@ use crate::{
 fn service() -> OpenApiService<impl OpenApi, ()> {
     let people = (AuthApi, SetupApi, AccountApi, WorkspacesApi, TokensApi);
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
-    let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi);
+    let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi);
     let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi);
     let visitors = (WidgetApi, VisitorApi, WidgetSecretApi, SitesApi, SiteChatApi);
     let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);

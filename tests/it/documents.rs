@@ -78,6 +78,9 @@ async fn a_text_becomes_a_completed_document_with_chunks() {
     let document = owner.post(&path, json!({"title": "Refunds", "text": GUIDE})).await.expect(201);
     assert_eq!((&document["status"], &document["source"], &document["progress"]), (&json!("pending"), &json!("text"), &json!(0.0)));
     let document = done(&app, &owner, &path, &document).await;
+    let told = app.app.db.read(|connection| illumichat::events::list_after(connection, Some(&owner.workspace_id), 0, 100)).unwrap();
+    let told: Vec<&illumichat::events::Event> = told.iter().filter(|event| event.resource_id == document["id"].as_str().unwrap()).collect();
+    assert_eq!((told.len(), told[0].kind.as_str(), &told[0].data["status"]), (1, "document.completed", &json!("completed")));
     assert_eq!((&document["status"], &document["title"], &document["progress"], &document["error"]), (&json!("completed"), &json!("Refunds"), &json!(1.0), &json!(null)));
     assert_eq!((&document["mimeType"], &document["chunkCount"]), (&json!("text/markdown"), &json!(2)));
     let id = document["id"].as_str().unwrap();
@@ -116,10 +119,10 @@ async fn what_cannot_be_read_ends_failed_with_a_reason() {
     let owner = app.owner().await;
     let path = documents(&owner).await;
     for (name, bytes, reason) in [
-        ("a.md", b"%PDF-1.7 ...".to_vec(), "PDF files are not read yet. What is read: Markdown"),
+        ("a.md", b"%PDF-1.7 ...".to_vec(), "The PDF is damaged"),
         ("b.txt", (0..=255u8).cycle().take(4096).collect(), "binary data"),
         ("c.html", b"<html><head><title>x</title></head><body><script>var a = 1</script></body></html>".to_vec(), "no text in the file"),
-        ("d.docx", [b"PK\x03\x04".as_slice(), &[0; 40], b"word/document.xml"].concat(), "Word files"),
+        ("d.docx", [b"PK\x03\x04".as_slice(), &[0; 40], b"word/document.xml"].concat(), "The file is damaged"),
     ] {
         let reply = upload(&owner, &path, vec![file(name, bytes)]).await.expect(201);
         let document = done(&app, &owner, &path, &reply["data"][0]).await;

@@ -63,7 +63,7 @@ impl Dataset {
     pub fn read(folder: &Path) -> Result<Dataset> {
         let documents = if folder.join("corpus.jsonl").exists() { corpus(folder)? } else { files(folder)? };
         if documents.is_empty() {
-            return Err(Error::bad_request(format!("There are no documents in {}: neither `corpus.jsonl` nor Markdown, HTML or text files.", folder.display())));
+            return Err(Error::bad_request(format!("There are no documents in {}: neither `corpus.jsonl` nor files that are read.", folder.display())));
         }
         let known: HashSet<&str> = documents.iter().map(|document| document.id.as_str()).collect();
         let mut relevant: HashMap<String, HashMap<String, f64>> = HashMap::new();
@@ -97,6 +97,10 @@ fn corpus(folder: &Path) -> Result<Vec<Text>> {
         .collect())
 }
 
+/// The files of a folder that are taken for documents.
+const ENDINGS: &[&str] =
+    &["md", "mdx", "markdown", "html", "htm", "txt", "pdf", "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "csv", "tsv", "json", "jsonl", "eml"];
+
 fn files(folder: &Path) -> Result<Vec<Text>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -108,7 +112,7 @@ fn files(folder: &Path) -> Result<Vec<Text>> {
                 continue;
             }
             let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            if matches!(ending.as_str(), "md" | "mdx" | "markdown" | "html" | "htm" | "txt") {
+            if ENDINGS.contains(&ending.as_str()) && !["queries.jsonl", "qrels.tsv"].iter().any(|own| path.ends_with(own)) {
                 let id = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
                 found.push(Text { filename: Some(id.clone()), id, title: None, bytes: fs::read(&path)? });
             }

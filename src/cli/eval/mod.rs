@@ -1,11 +1,13 @@
 //! `illumichat eval`: how good retrieval is on given questions, through the product's own path and in a database that is
 //! thrown away.
 
+mod baseline;
 mod dataset;
 mod metrics;
+mod tune;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -61,6 +63,12 @@ pub(super) struct Retrieval {
     /// Keep the database in this folder, and use it again the next time
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
+    /// Compare with a report that `--json` printed before: the difference of nDCG, question by question
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// Look for better weights on one half of the questions, and measure them on the other
+    #[arg(long)]
+    tune: bool,
     /// Print the questions whose first document is a wrong one
     #[arg(long)]
     misses: bool,
@@ -93,6 +101,7 @@ impl Modes {
 
 /// What `--json` prints.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Report {
     dataset: String,
     model: String,
@@ -101,6 +110,12 @@ struct Report {
     modes: HashMap<&'static str, Figures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     holes: Option<Holes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<baseline::Difference>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tuned: Option<tune::Tuned>,
+    /// nDCG of each question in the last mode, hybrid where it was measured: what `--baseline` compares.
+    ndcg_by_question: BTreeMap<String, f64>,
     index: Index,
 }
 
@@ -141,6 +156,7 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
 
     let mut modes = HashMap::new();
     let mut all_turns = Vec::new();
+    let mut ndcg_by_question = BTreeMap::new();
     for question in &dataset.questions {
         all_turns.push(embed(&indexed.app, question, options.history, &weights).await?);
     }
@@ -158,14 +174,17 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
             }
             outcomes.push(outcome);
         }
+        ndcg_by_question = dataset.questions.iter().zip(&outcomes).map(|(question, outcome)| (question.id.clone(), outcome.ndcg)).collect();
         modes.insert(name(mode), Figures::of(&outcomes));
     }
+    let baseline = options.baseline.as_deref().map(|file| baseline::compare(file, &dataset.name, &ndcg_by_question)).transpose()?;
+    let tuned = if options.tune { Some(tune::tune(&indexed, &dataset, &all_turns, model, &weights, options.k)?) } else { None };
     let holes = if options.holes { Some(holes(&indexed, &dataset, &all_turns, model, &weights).await?) } else { None };
     let settings = json!({
         "k": options.k, "history": options.history,
         "weights": {"vector": weights.vector, "keyword": weights.keyword, "header": weights.header, "phrase": weights.phrase, "page": weights.page, "history": weights.history, "coverage": weights.coverage},
     });
-    let report = Report { dataset: dataset.name, model: model_id, settings, questions: dataset.questions.len(), modes, holes, index: indexed.index };
+    let report = Report { dataset: dataset.name, model: model_id, settings, questions: dataset.questions.len(), modes, holes, baseline, tuned, ndcg_by_question, index: indexed.index };
     if common.json { print_json(&report)? } else { print_table(&report)? }
     check(&report, options.fail_under.as_deref())
 }
@@ -175,14 +194,14 @@ async fn index(app: App, dataset: &Dataset) -> Result<Indexed> {
     let started = now();
     let known = app.db.read(crate::access::store::any_user)?;
     let (workspace_id, project_id) = if known { find_kept(&app)? } else { make_project(&app).await? };
-    let project = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, true))?.ok_or_else(|| Error::not_found("project"))?;
+    let project = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, store::Sees::All))?.ok_or_else(|| Error::not_found("project"))?;
     let stop = CancellationToken::new();
     let (queue, handling, stopped) = (app.jobs.clone(), handlers(&app, &crate::answering::Answers::default()), stop.clone());
     let workers = tokio::spawn(async move { queue.run(handling, 4, stopped).await });
     let mut ids: HashMap<i64, Vec<String>> = HashMap::new();
     let progress = indicatif::ProgressBar::new(dataset.documents.len() as u64);
     for text in &dataset.documents {
-        let file = NewFile { source: Source::Upload, title: text.title.clone(), filename: text.filename.clone(), bytes: text.bytes.clone() };
+        let file = NewFile { source: Source::Upload, title: text.title.clone(), filename: text.filename.clone(), url: None, bytes: text.bytes.clone() };
         let id = match knowledge::add_document(&app, &workspace_id, &project_id, file).await {
             Ok(document) => document.id,
             Err(error) if error.code() == Code::Conflict => error.details().get("id").cloned().unwrap_or_default(),
@@ -205,7 +224,7 @@ async fn index(app: App, dataset: &Dataset) -> Result<Indexed> {
     stop.cancel();
     let _ = workers.await;
     app.db.checkpoint().await?;
-    let project_now = app.db.read(|connection| store::find_project(connection, &workspace_id, &project_id, true))?;
+    let project_now = app.db.read(|connection| store::find_project(connection, &workspace_id, &project_id, store::Sees::All))?;
     let bytes = std::fs::metadata(app.config.database_path())?.len();
     let index = Index { documents: ids.len(), chunks: project_now.map_or(0, |project| project.chunk_count), seconds: started.elapsed().as_secs_f64(), bytes };
     Ok(Indexed { app, project, ids, index })
@@ -317,6 +336,18 @@ fn print_table(report: &Report) -> Result<()> {
             holes.threshold,
             holes.caught * 100.0,
             holes.false_refusals * 100.0
+        ))?;
+    }
+    if let Some(difference) = &report.baseline {
+        print_line(&format!(
+            "against the baseline: nDCG {:+.4}, 95 % {:+.4} to {:+.4}; {} questions better, {} worse",
+            difference.mean, difference.ci95[0], difference.ci95[1], difference.better, difference.worse
+        ))?;
+    }
+    if let Some(tuned) = &report.tuned {
+        print_line(&format!(
+            "tuned: {}; nDCG on the other half {:.4} instead of {:.4}, 95 % of the difference {:+.4} to {:+.4}",
+            tuned.weights, tuned.held_out, tuned.held_out_before, tuned.ci95[0], tuned.ci95[1]
         ))?;
     }
     Ok(())

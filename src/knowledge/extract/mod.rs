@@ -15,6 +15,7 @@ mod html;
 mod html_tokens;
 mod json;
 mod kind;
+pub mod links;
 mod mail;
 mod markdown;
 mod odf;

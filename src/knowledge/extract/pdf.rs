@@ -74,10 +74,13 @@ impl OutputDev for Glyphs {
             let along = place.m11.hypot(place.m12);
             let up = place.m21.hypot(place.m22);
             let glyph = Glyph {
+                order: self.glyphs.len(),
                 x: place.m31,
                 y: place.m32,
                 angle: place.m12.atan2(place.m11),
-                advance: width * font_size * along,
+                // Some files say nothing, or zero, of a character's width; half its height is near enough for most.
+                advance: if width > 0.0 { width * font_size * along } else { 0.5 * font_size * up },
+                is_measured: width > 0.0,
                 spacing: spacing * along,
                 size: (font_size * up).abs(),
                 text: text.to_owned(),

@@ -4,12 +4,16 @@
 /// One character as it was put on the page, in points.
 #[derive(Debug, Clone)]
 pub(super) struct Glyph {
+    /// Its place in the order in which the page is painted.
+    pub(super) order: usize,
     pub(super) x: f64,
     /// Upwards.
     pub(super) y: f64,
     /// Of the direction of writing, in radians.
     pub(super) angle: f64,
     pub(super) advance: f64,
+    /// Whether the advance is the file's own, and not a guess.
+    pub(super) is_measured: bool,
     /// What the text's own setting adds to each advance.
     pub(super) spacing: f64,
     pub(super) size: f64,
@@ -101,10 +105,25 @@ fn lines(mut glyphs: Vec<Glyph>) -> Vec<Row> {
     rows
 }
 
-fn row(mut glyphs: Vec<Glyph>) -> Option<Row> {
-    glyphs.sort_by(|a, b| a.x.total_cmp(&b.x));
+/// Puts a line's characters from left to right: the runs that were painted in one go, and not each character, because in
+/// some files the widths of characters are wrong, and kerning would then swap them.
+fn from_the_left(mut glyphs: Vec<Glyph>) -> Vec<Glyph> {
+    glyphs.sort_by_key(|glyph| glyph.order);
+    let mut runs: Vec<Vec<Glyph>> = Vec::new();
+    for glyph in glyphs {
+        match runs.last_mut().and_then(|run| run.last().map(|last| (last.x, last.end())).zip(Some(run))) {
+            Some(((x, end), run)) if glyph.x >= x - 0.3 * glyph.size && glyph.x <= end.max(x) + CELL_GAP * glyph.size => run.push(glyph),
+            _ => runs.push(vec![glyph]),
+        }
+    }
+    runs.sort_by(|a, b| a[0].x.total_cmp(&b[0].x));
+    runs.into_iter().flatten().collect()
+}
+
+fn row(glyphs: Vec<Glyph>) -> Option<Row> {
+    let mut glyphs = from_the_left(glyphs);
     // A letter printed twice for boldness.
-    glyphs.dedup_by(|b, a| a.text == b.text && (a.x - b.x).abs() < 0.08 * a.size && !a.is_space());
+    glyphs.dedup_by(|b, a| a.text == b.text && (a.x - b.x).abs() < 0.08 * a.size && a.is_measured && !a.is_space());
     let letters = glyphs.iter().filter(|glyph| !glyph.is_space()).count();
     if letters == 0 {
         return None;
@@ -221,7 +240,7 @@ mod tests {
 
     fn write(glyphs: &mut Vec<Glyph>, x: f64, y: f64, text: &str) {
         for (place, c) in text.chars().enumerate() {
-            glyphs.push(Glyph { x: x + place as f64 * 5.0, y, angle: 0.0, advance: 5.0, spacing: 0.0, size: 10.0, text: c.to_string() });
+            glyphs.push(Glyph { order: glyphs.len(), x: x + place as f64 * 5.0, y, angle: 0.0, advance: 5.0, is_measured: true, spacing: 0.0, size: 10.0, text: c.to_string() });
         }
     }
 
@@ -254,7 +273,7 @@ mod tests {
 
     #[test]
     fn turned_text_is_read_along_its_own_direction() {
-        let glyphs = "turned".chars().enumerate().map(|(place, c)| Glyph { x: 10.0, y: 10.0 + place as f64 * 5.0, angle: std::f64::consts::FRAC_PI_2, advance: 5.0, spacing: 0.0, size: 10.0, text: c.to_string() });
+        let glyphs = "turned".chars().enumerate().map(|(place, c)| Glyph { order: place, x: 10.0, y: 10.0 + place as f64 * 5.0, angle: std::f64::consts::FRAC_PI_2, advance: 5.0, is_measured: true, spacing: 0.0, size: 10.0, text: c.to_string() });
         assert_eq!(texts(&rows(glyphs.collect())), ["turned"]);
     }
 }

@@ -1,7 +1,7 @@
 //! From a document's rows to its text: what repeats on every page goes, large rows are headings, rows of several cells in
 //! succession are a table, and lines of prose become paragraphs again. Right-to-left text is put into logical order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -91,9 +91,9 @@ fn is_large(size: f64, body: f64) -> bool {
     size >= body * 1.13 && size >= body + 0.9
 }
 
-/// The first and last rows of a page may be its running head and foot.
+/// The first and last rows of a page may be its running head and foot; a page of a few rows has neither.
 fn is_margin(place: usize, rows: usize) -> bool {
-    place < 2 || place + 2 >= rows
+    rows > 5 && (place < 2 || place + 2 >= rows)
 }
 
 /// A row's text with its numbers as one sign, so that page numbers are alike.
@@ -113,8 +113,10 @@ fn shape(row: &Row) -> String {
 fn repeated_lines(pages: &[Page]) -> HashMap<String, usize> {
     let mut shapes: HashMap<String, usize> = HashMap::new();
     for page in pages {
-        for (_, row) in page.rows.iter().enumerate().filter(|(place, _)| is_margin(*place, page.rows.len())) {
-            *shapes.entry(shape(row)).or_default() += 1;
+        let margins = page.rows.iter().enumerate().filter(|(place, _)| is_margin(*place, page.rows.len()));
+        let once: HashSet<String> = margins.map(|(_, row)| shape(row)).collect();
+        for shape in once {
+            *shapes.entry(shape).or_default() += 1;
         }
     }
     let least = (pages.len() * 3 / 10).max(3);

@@ -124,11 +124,111 @@ fn what_cannot_be_read_is_refused_with_a_sentence() {
     assert_eq!(refusal(b""), "The file is empty. Send one with text in it.");
     assert!(refusal(b" \n\t ").contains("no text in the file"));
     assert!(refusal(b"# \n\n---\n").contains("no text in the file"));
-    assert!(refusal(b"%PDF-1.7\n").starts_with("PDF files are not read yet. What is read: Markdown"));
-    assert!(refusal(b"PK\x03\x04........word/document.xml").starts_with("Word files"));
+    assert!(refusal(b"%PDF-1.7\n").starts_with("The PDF is damaged"));
+    assert!(refusal(b"PK\x03\x04........word/document.xml").contains("damaged"));
+    assert!(refusal(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").starts_with("Old Office files"));
+    assert!(refusal(b"{\\rtf1 x}").starts_with("RTF files are not read. What is read: PDF"));
     assert!(refusal(b"\x00\x01\x02\x03\xff\xfe\xfd binary \x00\x00\x07").contains("binary data"));
     assert!(refusal(&(0..=255).cycle().take(4000).collect::<Vec<u8>>()).contains("binary data"));
     assert!(refusal(b"<html><head><title>x</title></head><body><script>1</script></body></html>").contains("no text"));
+}
+
+fn zipped(parts: &[(&str, &str)]) -> Vec<u8> {
+    use std::io::Write;
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for (name, content) in parts {
+        zip.start_file(*name, zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated)).unwrap();
+        zip.write_all(content.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn texts(document: &Extracted) -> Vec<(Option<u32>, String)> {
+    document.blocks.iter().map(|block| (block.page, format!("{}: {}", block.headings.join(" > "), &document.text[block.start..block.end]))).collect()
+}
+
+#[test]
+fn slides_have_their_number_as_the_page() {
+    let slide = |title: &str, body: &str| {
+        format!("<p:sld><p:sp><p:ph type=\"sldNum\"/><a:p><a:r><a:t>7</a:t></a:r></a:p></p:sp><p:sp><p:ph idx=\"1\"/><a:p><a:r><a:t>{body}</a:t></a:r></a:p></p:sp><p:sp><p:ph type=\"title\"/><a:p><a:r><a:t>{title}</a:t></a:r></a:p></p:sp></p:sld>")
+    };
+    let document = extract(&zipped(&[
+        ("ppt/presentation.xml", "<p:presentation><p:sldIdLst><p:sldId id=\"256\" r:id=\"rId3\"/><p:sldId id=\"257\" r:id=\"rId2\"/></p:sldIdLst></p:presentation>"),
+        ("ppt/_rels/presentation.xml.rels", "<R><Relationship Id=\"rId2\" Target=\"slides/slide1.xml\"/><Relationship Id=\"rId3\" Target=\"/ppt/slides/slide2.xml\"/></R>"),
+        ("ppt/slides/slide1.xml", &slide("Second", "Later &amp; more")),
+        ("ppt/slides/slide2.xml", &slide("First", "Begin")),
+    ]))
+    .unwrap();
+    assert_eq!((document.kind, document.title.as_deref()), (Kind::Pptx, Some("First")));
+    assert_eq!(texts(&document), [(Some(1), ": First".to_owned()), (Some(1), "First: Begin".to_owned()), (Some(2), ": Second".to_owned()), (Some(2), "Second: Later & more".to_owned())]);
+}
+
+#[test]
+fn open_documents_keep_headings_lists_and_tables() {
+    let content = "<office:text><text:tracked-changes><text:p>deleted</text:p></text:tracked-changes><text:h text:outline-level=\"1\">Guide</text:h><text:p>Hello<text:s/>there</text:p>
+        <text:list><text:list-item><text:p>one</text:p></text:list-item><text:list-item><text:p>two</text:p></text:list-item></text:list>
+        <table:table table:name=\"T\"><table:table-row><table:table-cell><text:p>Plan</text:p></table:table-cell><table:table-cell><text:p>Days</text:p></table:table-cell></table:table-row>
+        <table:table-row><table:table-cell><text:p>Free</text:p></table:table-cell><table:table-cell><text:p>3</text:p></table:table-cell></table:table-row></table:table></office:text>";
+    let document = extract(&zipped(&[("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", content)])).unwrap();
+    assert_eq!(document.kind, Kind::OpenDocumentText);
+    assert_eq!(blocks(&document), ["Guide: Hello there", "Guide: - one\n- two", "Guide: Plan: Free | Days: 3"]);
+    let sealed = zipped(&[("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", "x"), ("META-INF/manifest.xml", "<manifest:encryption-data/>")]);
+    assert!(refusal(&sealed).contains("password"));
+}
+
+#[test]
+fn a_book_is_read_in_the_order_of_its_spine() {
+    let document = extract(&zipped(&[
+        ("mimetype", "application/epub+zip"),
+        ("META-INF/container.xml", "<container><rootfiles><rootfile full-path=\"OEBPS/book.opf\"/></rootfiles></container>"),
+        ("OEBPS/book.opf", "<package><metadata><dc:title>The Book</dc:title></metadata><manifest><item id=\"a\" href=\"a%20b.xhtml\"/><item id=\"b\" href=\"b.xhtml\"/></manifest><spine><itemref idref=\"b\"/><itemref idref=\"a\"/></spine></package>"),
+        ("OEBPS/a b.xhtml", "<html><body><h1>Two</h1><p>Second part.</p></body></html>"),
+        ("OEBPS/b.xhtml", "<html><body><h1>One</h1><p>First part.</p></body></html>"),
+    ]))
+    .unwrap();
+    assert_eq!((document.kind, document.title.as_deref()), (Kind::Epub, Some("The Book")));
+    assert_eq!(blocks(&document), ["One: First part.", "Two: Second part."]);
+}
+
+#[test]
+fn each_row_of_a_table_has_its_heads() {
+    let document = read("Plan,Days,Price\nFree,3,0\n\"Pro, yearly\",30,\"99\n\"\n");
+    assert_eq!((document.kind, blocks(&document)), (Kind::Csv, vec![": Plan: Free | Days: 3 | Price: 0\nPlan: Pro, yearly | Days: 30 | Price: 99".to_owned()]));
+    assert_eq!(read("a;b\n1;2\n3;4\n").kind, Kind::Csv);
+    assert_eq!(read("a\tb\n1\t2\n").kind, Kind::Tsv);
+    assert_eq!(read("Hello, world.\nThis, too, is prose.\n").kind, Kind::Plain);
+}
+
+#[test]
+fn json_is_read_record_by_record() {
+    let document = read("[{\"title\":\"Refunds\",\"body\":\"<p>Within <b>30</b> days</p>\",\"tags\":[\"a\",\"b\"]},{\"id\":2,\"by\":{\"name\":\"Ann\"}}]");
+    assert_eq!(document.kind, Kind::Json);
+    assert_eq!(blocks(&document), ["Refunds: title: Refunds\nbody: Within 30 days\ntags: a, b", ": id: 2\nby.name: Ann"]);
+    let lines = read("{\"question\":\"When?\",\"answer\":\"Now\"}\n{\"question\":\"Who?\",\"answer\":\"We\"}\n");
+    assert_eq!((lines.kind, blocks(&lines).len()), (Kind::JsonLines, 2));
+}
+
+#[test]
+fn an_email_is_its_people_and_its_text() {
+    let document = read(
+        "From: Ann <ann@example.com>\r\nTo: help@example.com\r\nSubject: =?utf-8?q?Gr=C3=B6=C3=9Fe?=\r\nDate: Tue, 1 Jul 2025 10:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nWhich size?\r\n--x\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<p>Which <b>size</b>?</p>\r\n--x--\r\n",
+    );
+    assert_eq!((document.kind, document.title.as_deref()), (Kind::Mail, Some("Größe")));
+    assert_eq!(blocks(&document), [": From: Ann <ann@example.com>\nTo: help@example.com\nDate: 2025-07-01 10:00", ": Which size?"]);
+}
+
+#[test]
+fn an_archive_that_expands_too_far_is_refused() {
+    let bomb = zipped(&[("word/document.xml", &" ".repeat(200 << 20))]);
+    assert!(bomb.len() < 1 << 20);
+    assert!(refusal(&bomb).contains("Unpacked"), "{}", refusal(&bomb));
+    assert!(refusal(&zipped(&[("a.txt", "hello")])).starts_with("ZIP archives are not read"));
+    // Nested deeper than any stack.
+    let deep = format!("<w:document><w:body>{}<w:p><w:r><w:t>word</w:t></w:r></w:p>", "<w:tbl><w:tr><w:tc>".repeat(200_000));
+    assert!(extract(&zipped(&[("word/document.xml", &deep)])).is_ok());
+    // Entities that expand each other are never expanded.
+    let laughs = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><w:document><w:body><w:p><w:r><w:t>word &b;</w:t></w:r></w:p></w:body></w:document>";
+    assert_eq!(extract(&zipped(&[("word/document.xml", laughs)])).unwrap().text, "word");
 }
 
 /// A megabyte of what parsers find hard. In proportion to the input means far below this time, also without optimisation.

@@ -57,17 +57,18 @@ pub struct NewDocument {
     pub mime_type: String,
     pub bytes: u64,
     pub sha256: String,
+    pub url: Option<String>,
 }
 
 pub fn insert_document(tx: &Tx<'_>, workspace_id: &str, project: i64, document: &NewDocument, now: Timestamp) -> Result<()> {
     tx.prepare_cached(
-        "insert into documents (id, workspace_id, project, title, title_is_given, source, filename, mime_type, bytes, sha256, status, chunk_count, token_count, created_at, updated_at)
-         values (:id, :workspace_id, :project, :title, :title_is_given, :source, :filename, :mime_type, :bytes, :sha256, 'pending', 0, 0, :now, :now)",
+        "insert into documents (id, workspace_id, project, title, title_is_given, source, filename, mime_type, bytes, sha256, url, status, chunk_count, token_count, created_at, updated_at)
+         values (:id, :workspace_id, :project, :title, :title_is_given, :source, :filename, :mime_type, :bytes, :sha256, :url, 'pending', 0, 0, :now, :now)",
     )?
     .execute(named_params! {
         ":id": document.id, ":workspace_id": workspace_id, ":project": project, ":title": document.title,
         ":title_is_given": document.title_is_given, ":source": document.source, ":filename": document.filename,
-        ":mime_type": document.mime_type, ":bytes": i64::try_from(document.bytes).unwrap_or(i64::MAX), ":sha256": document.sha256, ":now": now,
+        ":mime_type": document.mime_type, ":bytes": i64::try_from(document.bytes).unwrap_or(i64::MAX), ":sha256": document.sha256, ":url": document.url, ":now": now,
     })?;
     Ok(())
 }
@@ -106,6 +107,7 @@ pub struct DocumentFilter {
 pub fn list_documents(connection: &Connection, workspace_id: &str, project: i64, filter: &DocumentFilter, paging: Paging) -> Result<(Vec<Document>, i64)> {
     const WHERE: &str = "
         where documents.workspace_id = :workspace_id and documents.project = :project
+          and not exists (select 1 from qa_pairs q where q.document = documents.row)
           and (:status is null or status = :status)
           and (:q is null or instr(lower(documents.title), :q) > 0 or instr(lower(coalesce(filename, '')), :q) > 0)";
     let q = filter.q.as_ref().map(|q| q.to_lowercase());
@@ -141,6 +143,7 @@ pub fn is_busy(connection: &Connection, workspace_id: &str, project: i64) -> Res
 #[derive(Debug, Clone)]
 pub struct IngestRow {
     pub row: i64,
+    pub id: String,
     pub workspace_id: String,
     pub project: i64,
     pub title: String,
@@ -157,6 +160,7 @@ pub fn find_ingest(connection: &Connection, workspace_id: &str, id: &str) -> Res
         .query_row((workspace_id, id), |row| {
             Ok(IngestRow {
                 row: row.get(0)?,
+                id: id.to_owned(),
                 workspace_id: workspace_id.to_owned(),
                 project: row.get(1)?,
                 title: row.get(2)?,
@@ -185,6 +189,14 @@ pub fn set_described(tx: &Tx<'_>, document: i64, title: &str, mime_type: &str, u
 pub fn set_failed(tx: &Tx<'_>, document: i64, error: &str, now: Timestamp) -> Result<()> {
     tx.prepare_cached("update documents set status = 'failed', error = ?2, updated_at = ?3 where row = ?1")?.execute((document, error, now))?;
     Ok(())
+}
+
+/// Other bytes for the same document, which is then read anew; answers the hash of the old ones.
+pub fn replace_bytes(tx: &Tx<'_>, document: i64, sha256: &str, bytes: u64, now: Timestamp) -> Result<String> {
+    let old = tx.prepare_cached("select sha256 from documents where row = ?1")?.query_row([document], |row| row.get(0))?;
+    tx.prepare_cached("update documents set sha256 = ?2, bytes = ?3 where row = ?1")?.execute((document, sha256, i64::try_from(bytes).unwrap_or(i64::MAX)))?;
+    reset_document(tx, document, now)?;
+    Ok(old)
 }
 
 /// Back to the beginning, to be read anew.

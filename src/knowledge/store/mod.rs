@@ -2,13 +2,21 @@
 
 mod chunks;
 mod documents;
+mod members;
 mod projects;
+mod qa;
+mod sources;
 
 pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, model_row, register_model, sample_chunks, show_chunk};
 pub use documents::{
     DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_document_at, find_ingest, insert_document, is_busy, list_documents,
-    rename_document, reset_document, set_described, set_failed, set_processing,
+    rename_document, replace_bytes, reset_document, set_described, set_failed, set_processing,
 };
+pub use members::{delete_member, is_editor, list_members, put_member};
 pub use projects::{
-    calibration, count_unread, delete_project, find_by_id_or_name, find_project_by_name, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
+    Sees, calibration, count_unread, delete_project, find_by_id_or_name, find_project_by_name, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
+};
+pub use qa::{QaPhrases, find_qa, find_qa_by_question, has_pairs, insert_qa, is_qa, list_qa, qa_phrases, update_qa};
+pub use sources::{
+    SourcePage, delete_page, delete_source, find_source, insert_source, list_pages, list_sources, put_page, source_of_job, source_row, update_source,
 };

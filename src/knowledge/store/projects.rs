@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::{
+    access::Caller,
     clock::Timestamp,
     db::{Tx, on_unique},
     error::{Error, Result},
@@ -10,17 +11,47 @@ use crate::{
     knowledge::model::{Project, ProjectStatus},
 };
 
+/// Whose eyes a project is looked up with.
+#[derive(Debug, Clone, Copy)]
+pub enum Sees<'a> {
+    /// The product itself, and admins.
+    All,
+    /// This person: the workspace's projects, and the private ones that they are a member of.
+    Person(&'a str),
+}
+
+impl Sees<'_> {
+    fn user_id(&self) -> Option<&str> {
+        match self {
+            Sees::All => None,
+            Sees::Person(user_id) => Some(user_id),
+        }
+    }
+}
+
+impl<'a> From<&'a Caller> for Sees<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        if caller.is_admin() { Sees::All } else { Sees::Person(&caller.user_id) }
+    }
+}
+
+/// `:user_id` is null for eyes that see everything.
+const IS_SEEN: &str = "(visibility = 'workspace' or :user_id is null
+    or exists (select 1 from project_members m where m.project = projects.row and m.user_id = :user_id))";
+
 const COLUMNS: &str = "
     projects.id, projects.name, projects.description, projects.visibility, projects.created_at, projects.updated_at,
-    (select count(*) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
+    (select count(*) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row
+        and not exists (select 1 from qa_pairs q where q.document = documents.row)),
+    (select count(*) from qa_pairs q where q.workspace_id = projects.workspace_id and q.project = projects.row),
     (select coalesce(sum(chunk_count), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
     (select coalesce(sum(bytes), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
     exists (select 1 from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row
             and documents.status in ('pending', 'processing'))";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
-    let document_count = row.get(6)?;
-    let is_busy: bool = row.get(9)?;
+    let (document_count, qa_count): (i64, i64) = (row.get(6)?, row.get(7)?);
+    let is_busy: bool = row.get(10)?;
     Ok(Project {
         id: row.get(0)?,
         name: row.get(1)?,
@@ -29,9 +60,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
         created_at: row.get(4)?,
         updated_at: row.get(5)?,
         document_count,
-        chunk_count: row.get(7)?,
-        bytes: row.get(8)?,
-        status: match (document_count, is_busy) {
+        qa_count,
+        chunk_count: row.get(8)?,
+        bytes: row.get(9)?,
+        status: match (document_count + qa_count, is_busy) {
             (0, _) => ProjectStatus::Empty,
             (_, true) => ProjectStatus::Processing,
             (_, false) => ProjectStatus::Ready,
@@ -57,18 +89,17 @@ fn name_is_taken() -> Error {
     Error::conflict("There is already a project of this name in the workspace.").detail("name", "is taken")
 }
 
-/// `with_private`: whether the caller may see private ones.
-pub fn find_project(connection: &Connection, workspace_id: &str, id: &str, with_private: bool) -> Result<Option<Project>> {
+pub fn find_project(connection: &Connection, workspace_id: &str, id: &str, sees: Sees<'_>) -> Result<Option<Project>> {
     Ok(connection
-        .prepare_cached(&format!("select {COLUMNS} from projects where workspace_id = ?1 and id = ?2 and (visibility = 'workspace' or ?3)"))?
-        .query_row((workspace_id, id, with_private), read)
+        .prepare_cached(&format!("select {COLUMNS} from projects where workspace_id = :workspace_id and id = :id and {IS_SEEN}"))?
+        .query_row(named_params! { ":workspace_id": workspace_id, ":id": id, ":user_id": sees.user_id() }, read)
         .optional()?)
 }
 
-pub fn find_project_row(connection: &Connection, workspace_id: &str, id: &str, with_private: bool) -> Result<Option<i64>> {
+pub fn find_project_row(connection: &Connection, workspace_id: &str, id: &str, sees: Sees<'_>) -> Result<Option<i64>> {
     Ok(connection
-        .prepare_cached("select row from projects where workspace_id = ?1 and id = ?2 and (visibility = 'workspace' or ?3)")?
-        .query_row((workspace_id, id, with_private), |row| row.get(0))
+        .prepare_cached(&format!("select row from projects where workspace_id = :workspace_id and id = :id and {IS_SEEN}"))?
+        .query_row(named_params! { ":workspace_id": workspace_id, ":id": id, ":user_id": sees.user_id() }, |row| row.get(0))
         .optional()?)
 }
 
@@ -84,21 +115,21 @@ pub fn first_project(connection: &Connection) -> Result<Option<(String, String)>
 pub fn project_rows(connection: &Connection, workspace_id: &str, ids: &[String]) -> Result<Vec<i64>> {
     let mut rows = Vec::with_capacity(ids.len());
     for id in ids {
-        rows.extend(find_project_row(connection, workspace_id, id, true)?);
+        rows.extend(find_project_row(connection, workspace_id, id, Sees::All)?);
     }
     Ok(rows)
 }
 
-pub fn list_projects(connection: &Connection, workspace_id: &str, with_private: bool, paging: Paging) -> Result<(Vec<Project>, i64)> {
+pub fn list_projects(connection: &Connection, workspace_id: &str, sees: Sees<'_>, paging: Paging) -> Result<(Vec<Project>, i64)> {
     let data = connection
         .prepare_cached(&format!(
-            "select {COLUMNS} from projects where workspace_id = ?1 and (visibility = 'workspace' or ?2) order by created_at desc, row desc limit ?3 offset ?4"
+            "select {COLUMNS} from projects where workspace_id = :workspace_id and {IS_SEEN} order by created_at desc, row desc limit :limit offset :offset"
         ))?
-        .query_map((workspace_id, with_private, paging.limit, paging.offset), read)?
+        .query_map(named_params! { ":workspace_id": workspace_id, ":user_id": sees.user_id(), ":limit": paging.limit, ":offset": paging.offset }, read)?
         .collect::<rusqlite::Result<_>>()?;
     let total = connection
-        .prepare_cached("select count(*) from projects where workspace_id = ?1 and (visibility = 'workspace' or ?2)")?
-        .query_row((workspace_id, with_private), |row| row.get(0))?;
+        .prepare_cached(&format!("select count(*) from projects where workspace_id = :workspace_id and {IS_SEEN}"))?
+        .query_row(named_params! { ":workspace_id": workspace_id, ":user_id": sees.user_id() }, |row| row.get(0))?;
     Ok((data, total))
 }
 

@@ -21,6 +21,8 @@ pub mod prefix {
     pub const JOB: &str = "job";
     pub const VISITOR: &str = "vis";
     pub const EVENT: &str = "evt";
+    pub const AUDIT: &str = "aud";
+    pub const INVITATION: &str = "inv";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

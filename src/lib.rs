@@ -32,6 +32,8 @@ pub mod app;
 // features
 pub mod events;
 
+pub mod audit;
+
 pub mod access;
 
 pub mod workspaces;

@@ -29,6 +29,8 @@ pub mod jobs;
 
 pub mod app;
 
+pub mod mail;
+
 // features
 pub mod events;
 

@@ -39,6 +39,9 @@ pub struct Config {
     pub embed: Embed,
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
+    pub smtp: Smtp,
+    /// OpenID Connect providers that people may sign in with, by the name in their address.
+    pub oidc: BTreeMap<String, Oidc>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -131,6 +134,31 @@ pub struct Provider {
     pub models: Vec<String>,
 }
 
+/// The mail server that letters go out by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Smtp {
+    /// `smtps://user:password@mail.example.com`, or `smtp://…:587?tls=required`. A secret, for the password in it.
+    pub url: Option<SecretText>,
+    /// Whom letters come from, as `Acme <support@example.com>`.
+    pub from: Option<String>,
+}
+
+/// An OpenID Connect provider.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oidc {
+    /// Its address, under which `/.well-known/openid-configuration` stands.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<SecretText>,
+    /// Whose emails may sign in, by the part after the @. People of these domains who are new get an account; without any
+    /// domain, only those who have one or are invited come in, or everyone where `signup` is open.
+    pub domains: Vec<String>,
+    /// What new people of these domains are in the first workspace; `member` where it is not set.
+    pub role: Option<String>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -151,6 +179,8 @@ impl Default for Config {
             embed: Embed::default(),
             chat: Chat::default(),
             providers: BTreeMap::new(),
+            smtp: Smtp::default(),
+            oidc: BTreeMap::new(),
         }
     }
 }

@@ -12,13 +12,14 @@ use tokio_util::sync::CancellationToken;
 pub use routes::openapi;
 
 use crate::{
+    access,
     answering::Answers,
     app::App,
     conversations,
     error::{Error, Result},
     files,
     jobs::Handlers,
-    knowledge,
+    knowledge, mail, workspaces,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
@@ -85,10 +86,13 @@ impl Server {
 
 /// Who handles which kind of job.
 pub fn handlers(app: &App) -> Handlers {
-    let (ingesting, calibrating, removing) = (app.clone(), app.clone(), app.clone());
+    let (ingesting, calibrating, removing, emptying, mailing, resetting) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
+        .with(workspaces::REMOVE_JOB, move |job| knowledge::remove_workspace(emptying.clone(), job))
+        .with(mail::SEND_JOB, move |job| mail::send_job(mailing.clone(), job))
+        .with(access::RESET_JOB, move |job| access::reset_job(resetting.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
 }
 

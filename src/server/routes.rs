@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::health;
 use crate::{
-    access::{AccountApi, AuthApi, TokensApi},
+    access::{AccountApi, AuthApi, OidcApi, PasswordApi, SecondFactorApi, TokensApi},
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
     assistants::{AssistantsApi, ModelsApi},
@@ -20,13 +20,13 @@ use crate::{
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     web,
     widget::{Cors, WidgetApi},
-    workspaces::{SetupApi, WorkspacesApi},
+    workspaces::{AuditApi, InvitationsApi, OpenInvitationsApi, MembersApi, SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+type Apis = ((AuthApi, PasswordApi, OidcApi, SetupApi, AccountApi, SecondFactorApi), (WorkspacesApi, MembersApi, InvitationsApi, OpenInvitationsApi, AuditApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
+    let apis = ((AuthApi, PasswordApi, OidcApi, SetupApi, AccountApi, SecondFactorApi), (WorkspacesApi, MembersApi, InvitationsApi, OpenInvitationsApi, AuditApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

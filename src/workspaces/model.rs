@@ -44,11 +44,46 @@ pub struct Settings {
     pub locale: String,
     /// Whether members may make API tokens, or admins alone.
     pub members_may_create_tokens: bool,
+    /// After how many days conversations are deleted; null keeps them, or follows the instance.
+    pub retention_days: Option<i64>,
+    pub notify: Notify,
+    pub branding: Branding,
+}
+
+/// How the people of a workspace hear of what waits for them.
+#[derive(Debug, Clone, Object, Serialize, Deserialize, PartialEq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Notify {
+    pub email: bool,
+    pub browser: bool,
+}
+
+/// What a business looks like where its customers see it.
+#[derive(Debug, Clone, Default, Object, Serialize, Deserialize, PartialEq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Branding {
+    pub name: Option<String>,
+    pub logo_url: Option<String>,
+    /// Like `#1a2b3c`.
+    pub color: Option<String>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Notify { email: false, browser: true }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true }
+        Settings {
+            time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true,
+            retention_days: None,
+            notify: Notify::default(),
+            branding: Branding::default(),
+        }
     }
 }
 
@@ -81,6 +116,20 @@ impl Settings {
         }
         if self.locale.is_empty() || self.locale.len() > 35 || !self.locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
             return Err(Error::invalid("settings.locale", "is not a language tag like en or pt-BR"));
+        }
+        if self.retention_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return Err(Error::invalid("settings.retentionDays", "must be a number of days from 1, or null to keep everything"));
+        }
+        if let Some(name) = &self.branding.name {
+            check_name("settings.branding.name", name, 120)?;
+        }
+        let is_address = |url: &String| url.len() <= 2000 && (url.starts_with("/api/") || url::Url::parse(url).is_ok_and(|url| url.scheme() == "https"));
+        if self.branding.logo_url.as_ref().is_some_and(|url| !is_address(url)) {
+            return Err(Error::invalid("settings.branding.logoUrl", "must be an https address"));
+        }
+        let is_color = |color: &String| color.len() == 7 && color.starts_with('#') && color[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.branding.color.as_ref().is_some_and(|color| !is_color(color)) {
+            return Err(Error::invalid("settings.branding.color", "must be a colour like #1a2b3c"));
         }
         Ok(())
     }

@@ -3,12 +3,14 @@
 mod chunks;
 mod documents;
 mod projects;
+mod removal;
 
 pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, model_row, register_model, sample_chunks, show_chunk};
 pub use documents::{
     DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_ingest, insert_document, is_busy, list_documents,
     rename_document, reset_document, set_described, set_failed, set_processing,
 };
+pub use removal::{delete_assistants, delete_workspace, files_of_workspace, workspace_projects};
 pub use projects::{
     calibration, count_unread, delete_project, find_by_id_or_name, find_project_by_name, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
 };

@@ -1,5 +1,7 @@
 //! Signing in and out, one's own account, and API tokens.
 
+use std::time::Duration;
+
 use poem::{Request, web::Data};
 use poem_openapi::{
     Object, OpenApi,
@@ -12,7 +14,7 @@ use serde_json::json;
 
 use super::{
     Anyone, Member, Person,
-    cookie::{clear_cookie, new_session, session_cookie},
+    cookie::{self, clear_cookie, new_session, session_cookie},
     credentials::{check_password_rules, require_second_factor, sign_in_user},
     model::{SESSION_REMEMBERED, SESSION_SHORT, Session, Token, User, check_name},
     second_factor::record_account,
@@ -134,14 +136,22 @@ impl AuthApi {
 
     /// Who is signed in
     #[oai(path = "/session", method = "get", operation_id = "get_session")]
-    async fn get_session(&self, app: Data<&App>, who: Anyone) -> Result<Json<SessionState>> {
-        let Some((user_id, session_id)) = who.user_id.zip(who.session_id) else { return Ok(Json(SessionState { user: None, expires: None })) };
-        app.db.read(|connection| {
-            let user = store::find_user(connection, &user_id)?;
-            let sessions = store::list_sessions(connection, &user_id, &session_id, app.now())?;
-            let expires = sessions.into_iter().find(|session| session.current).map(|session| session.expires_at);
-            Ok(Json(SessionState { user, expires }))
-        })
+    async fn get_session(&self, app: Data<&App>, request: &Request, who: Anyone) -> Result<Response<Json<SessionState>>> {
+        let Some(((user_id, session_id), token)) = who.user_id.zip(who.session_id).zip(cookie::read(request)) else {
+            return Ok(Response::new(Json(SessionState { user: None, expires: None })));
+        };
+        let (now, hash) = (app.now(), sha256_hex(token));
+        let state = app
+            .db
+            .write(move |tx| {
+                store::touch_session(tx, &session_id, None, now)?;
+                Ok((store::find_user(tx, &user_id)?, store::find_session(tx, &hash, now)?))
+            })
+            .await?;
+        let (Some(user), Some(session)) = state else { return Ok(Response::new(Json(SessionState { user: None, expires: None }))) };
+        // Use prolongs the session, and the cookie has to live as long: it is given anew here, where every page begins.
+        let lifetime = Duration::from_millis(u64::try_from(session.lifetime_ms).unwrap_or_default());
+        Ok(with_cookie(SessionState { user: Some(user), expires: Some(session.expires_at) }, &session_cookie(&app, token, lifetime)))
     }
 
     /// Sign out

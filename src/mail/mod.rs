@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    Message, SmtpTransport, Transport,
     message::{Mailbox, header::ContentType},
 };
 use serde::{Deserialize, Serialize};
@@ -74,11 +74,12 @@ pub async fn send_job(app: App, job: Job) -> Result<()> {
 pub async fn send(smtp: &config::Smtp, letter: Letter) -> Result<()> {
     let Some(url) = &smtp.url else { return Ok(()) };
     let message = message(smtp, letter)?;
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.reveal())
+    let transport = SmtpTransport::from_url(url.reveal())
         .map_err(|_| Error::bad_request("The setting `smtp.url` is not valid: it is no address like smtps://user:password@mail.example.com."))?
         .timeout(Some(Duration::from_secs(20)))
         .build();
-    match transport.send(message).await {
+    // A conversation of a few lines now and then: a thread that waits is all that it needs.
+    match tokio::task::spawn_blocking(move || transport.send(&message)).await.map_err(Error::internal)? {
         Ok(_) => Ok(()),
         Err(error) if error.is_permanent() => {
             // The server's words may repeat the recipient, and nothing more of ours.

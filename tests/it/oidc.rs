@@ -169,10 +169,10 @@ async fn the_answer_belongs_to_the_browser_that_asked() {
 async fn an_issuer_speaks_for_itself_alone() {
     let issuer = Issuer::start(Shape::Auth0).await;
     let app = with(&issuer, &["acme.example"], |_| {}).await;
-    issuer.discovery(json!({"issuer": "https://login.bank.example/"}));
+    issuer.describe(json!({"issuer": "https://login.bank.example/"}));
     app.nobody().get("/api/auth/signin/sso").await.expect_error(502, "upstream:auth");
     // What the discovery document names goes through the guard too.
-    issuer.discovery(json!({"token_endpoint": "http://10.0.0.1/token"}));
+    issuer.describe(json!({"token_endpoint": "http://10.0.0.1/token"}));
     let reply = sign_in(&app).await;
     assert!(reply.status >= 400, "{}", reply.status);
 }

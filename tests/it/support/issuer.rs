@@ -4,7 +4,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use aws_lc_rs::{
-    encoding::AsBigEndian,
     rand::SystemRandom,
     rsa,
     signature::{self, EcdsaKeyPair, KeyPair},
@@ -95,8 +94,8 @@ impl Issuer {
         self.0.lock().header = header;
     }
 
-    pub fn discovery(&self, discovery: Value) {
-        self.0.lock().discovery = discovery;
+    pub fn describe(&self, document: Value) {
+        self.0.lock().discovery = document;
     }
 
     /// Another key, and the old one is gone.
@@ -204,9 +203,10 @@ fn keys(issuer: Data<&Issuer>) -> Response {
     let (kid, key) = &state.keys[0];
     let shown = match key {
         Key::Rsa(key) => {
-            let public = key.public_key();
+            // DER of an RSAPublicKey of 2048 bits: nine bytes of headers, the modulus, two bytes of headers, 65537.
+            let der = key.public_key().as_ref();
             let number = |bytes: &[u8]| BASE64.encode(bytes);
-            json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": number(public.modulus().big_endian_without_leading_zero()), "e": number(public.exponent().big_endian_without_leading_zero())})
+            json!({"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": number(&der[9..265]), "e": number(&der[267..])})
         }
         Key::Ec(key) => {
             let point = key.public_key().as_ref();

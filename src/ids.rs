@@ -39,6 +39,8 @@ pub mod prefix {
     pub const DELIVERY: &str = "del";
     pub const MCP_SERVER: &str = "mcp";
     pub const ACTION: &str = "act";
+    pub const AUDIT: &str = "aud";
+    pub const INVITATION: &str = "inv";
 }
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";

@@ -29,8 +29,12 @@ pub mod jobs;
 
 pub mod app;
 
+pub mod mail;
+
 // features
 pub mod events;
+
+pub mod audit;
 
 pub mod access;
 

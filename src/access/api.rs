@@ -1,5 +1,7 @@
 //! Signing in and out, one's own account, and API tokens.
 
+use std::time::Duration;
+
 use poem::{Request, web::Data};
 use poem_openapi::{
     Object, OpenApi,
@@ -8,16 +10,19 @@ use poem_openapi::{
     types::ToJSON,
 };
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     Anyone, Member, Person,
-    cookie::{clear_cookie, new_session, session_cookie},
-    credentials::{check_password_rules, sign_in_user},
+    cookie::{self, clear_cookie, new_session, session_cookie},
+    credentials::{check_password_rules, require_second_factor, sign_in_user},
     model::{SESSION_REMEMBERED, SESSION_SHORT, Session, Token, User, check_name},
+    second_factor::record_account,
     store::{self, LinkKind},
 };
 use crate::{
     app::App,
+    audit::{self, Action, NewEntry},
     clock::Timestamp,
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging},
@@ -37,6 +42,8 @@ pub struct Credentials {
     #[oai(default)]
     #[serde(default)]
     remember: bool,
+    /// Of the authenticator app, or a recovery code, where the account has a second factor.
+    code: Option<String>,
 }
 
 #[derive(Object, Deserialize)]
@@ -113,6 +120,7 @@ impl AuthApi {
     #[oai(path = "/signin/credentials", method = "post", operation_id = "sign_in")]
     async fn sign_in(&self, app: Data<&App>, request: &Request, who: Anyone, body: Body<Credentials>) -> Result<Response<Json<SessionState>>> {
         let user_id = sign_in_user(&app, &body.0.email, &body.0.password, who.address).await?;
+        require_second_factor(&app, &user_id, body.0.code.as_deref(), who.address).await?;
         signed_in(&app, request, &who, &user_id, body.0.remember).await
     }
 
@@ -128,21 +136,35 @@ impl AuthApi {
 
     /// Who is signed in
     #[oai(path = "/session", method = "get", operation_id = "get_session")]
-    async fn get_session(&self, app: Data<&App>, who: Anyone) -> Result<Json<SessionState>> {
-        let Some((user_id, session_id)) = who.user_id.zip(who.session_id) else { return Ok(Json(SessionState { user: None, expires: None })) };
-        app.db.read(|connection| {
-            let user = store::find_user(connection, &user_id)?;
-            let sessions = store::list_sessions(connection, &user_id, &session_id, app.now())?;
-            let expires = sessions.into_iter().find(|session| session.current).map(|session| session.expires_at);
-            Ok(Json(SessionState { user, expires }))
-        })
+    async fn get_session(&self, app: Data<&App>, request: &Request, who: Anyone) -> Result<Response<Json<SessionState>>> {
+        let Some(((user_id, session_id), token)) = who.user_id.zip(who.session_id).zip(cookie::read(request)) else {
+            return Ok(Response::new(Json(SessionState { user: None, expires: None })));
+        };
+        let (now, hash) = (app.now(), sha256_hex(token));
+        let state = app
+            .db
+            .write(move |tx| {
+                store::touch_session(tx, &session_id, None, now)?;
+                Ok((store::find_user(tx, &user_id)?, store::find_session(tx, &hash, now)?))
+            })
+            .await?;
+        let (Some(user), Some(session)) = state else { return Ok(Response::new(Json(SessionState { user: None, expires: None }))) };
+        // Use prolongs the session, and the cookie has to live as long: it is given anew here, where every page begins.
+        let lifetime = Duration::from_millis(u64::try_from(session.lifetime_ms).unwrap_or_default());
+        Ok(with_cookie(SessionState { user: Some(user), expires: Some(session.expires_at) }, &session_cookie(&app, token, lifetime)))
     }
 
     /// Sign out
     #[oai(path = "/signout", method = "post", operation_id = "sign_out")]
     async fn sign_out(&self, app: Data<&App>, who: Anyone) -> Result<Response<NoContent>> {
         if let Some((user_id, session_id)) = who.user_id.zip(who.session_id) {
-            app.db.write(move |tx| store::delete_session(tx, &user_id, &session_id)).await?;
+            let (ids, now) = (app.ids.clone(), app.now());
+            app.db
+                .write(move |tx| {
+                    store::delete_session(tx, &user_id, &session_id)?;
+                    record_account(tx, &ids, now, &NewEntry::new(Action::SignedOut).by(&user_id).on(session_id).from(who.address.0))
+                })
+                .await?;
         }
         Ok(Response::new(NoContent).header("set-cookie", clear_cookie(&app)))
     }
@@ -176,11 +198,12 @@ impl AccountApi {
             .map_err(|error| if error.code() == crate::error::Code::Unauthorized { Error::invalid("currentPassword", "is wrong") } else { error })?;
         let (ids, password) = (app.ids.clone(), body.0.new_password);
         let hash = tokio::task::spawn_blocking(move || secrets::hash_password(&password, &ids)).await.map_err(Error::internal)??;
-        let now = app.now();
+        let (now, record_ids) = (app.now(), app.ids.clone());
         app.db
             .write(move |tx| {
                 store::set_password(tx, &who.user_id, &hash, now)?;
-                store::delete_sessions(tx, &who.user_id, Some(&who.session_id))
+                store::delete_sessions(tx, &who.user_id, Some(&who.session_id))?;
+                record_account(tx, &record_ids, now, &NewEntry::new(Action::PasswordChanged).by(&who.user_id).on(&who.user_id).from(who.address.0))
             })
             .await?;
         Ok(NoContent)
@@ -195,7 +218,17 @@ impl AccountApi {
     /// Sign out on one browser
     #[oai(path = "/sessions/:id", method = "delete", operation_id = "delete_session")]
     async fn delete_session(&self, app: Data<&App>, who: Person, id: Path<String>) -> Result<NoContent> {
-        let found = app.db.write(move |tx| store::delete_session(tx, &who.user_id, &id.0)).await?;
+        let (ids, now) = (app.ids.clone(), app.now());
+        let found = app
+            .db
+            .write(move |tx| {
+                let found = store::delete_session(tx, &who.user_id, &id.0)?;
+                if found {
+                    record_account(tx, &ids, now, &NewEntry::new(Action::SessionRevoked).by(&who.user_id).on(id.0).from(who.address.0))?;
+                }
+                Ok(found)
+            })
+            .await?;
         if found { Ok(NoContent) } else { Err(Error::not_found("session")) }
     }
 
@@ -232,7 +265,7 @@ impl TokensApi {
         if body.0.expires_at.is_some_and(|time| time <= app.now()) {
             return Err(Error::invalid("expiresAt", "must lie in the future"));
         }
-        let new = new_token(&app, &who.workspace_id, &who.user_id, &body.0.name, body.0.expires_at).await?;
+        let new = make_token(&app, &who.workspace_id, &who.user_id, &body.0.name, body.0.expires_at, Some(who.entry(Action::TokenCreated))).await?;
         Ok(Created(new))
     }
 
@@ -242,7 +275,17 @@ impl TokensApi {
         people_only(&who)?;
         let maker = (!who.is_admin()).then(|| who.user_id.clone());
         let workspace_id = who.workspace_id.clone();
-        let found = app.db.write(move |tx| store::delete_token(tx, &workspace_id, &id.0, maker.as_deref())).await?;
+        let (entry, ids, now) = (who.entry(Action::TokenRevoked).on(&id.0), app.ids.clone(), app.now());
+        let found = app
+            .db
+            .write(move |tx| {
+                let found = store::delete_token(tx, &workspace_id, &id.0, maker.as_deref())?;
+                if found {
+                    audit::record(tx, &ids, now, &entry)?;
+                }
+                Ok(found)
+            })
+            .await?;
         if found { Ok(NoContent) } else { Err(Error::not_found("token")) }
     }
 }
@@ -257,6 +300,11 @@ fn people_only(who: &super::Caller) -> Result<()> {
 
 /// Makes a token: `ic_` and 40 characters.
 pub async fn new_token(app: &App, workspace_id: &str, user_id: &str, name: &str, expires_at: Option<Timestamp>) -> Result<NewToken> {
+    make_token(app, workspace_id, user_id, name, expires_at, None).await
+}
+
+/// The same; without an `entry` of its own the log says that the user made it, by command line.
+async fn make_token(app: &App, workspace_id: &str, user_id: &str, name: &str, expires_at: Option<Timestamp>, entry: Option<NewEntry>) -> Result<NewToken> {
     let secret = format!("ic_{}", app.ids.secret(40));
     let token = Token {
         id: app.new_id(prefix::TOKEN),
@@ -268,7 +316,14 @@ pub async fn new_token(app: &App, workspace_id: &str, user_id: &str, name: &str,
         last_used_at: None,
     };
     let (row, hash, workspace_id) = (token.clone(), sha256_hex(&secret), workspace_id.to_owned());
-    app.db.write(move |tx| store::insert_token(tx, &workspace_id, &row, &hash)).await?;
+    let entry = entry.unwrap_or_else(|| NewEntry::new(Action::TokenCreated).by(user_id).within(&workspace_id)).on(&row.id).with(json!({"name": row.name}));
+    let ids = app.ids.clone();
+    app.db
+        .write(move |tx| {
+            store::insert_token(tx, &workspace_id, &row, &hash)?;
+            audit::record(tx, &ids, row.created_at, &entry)
+        })
+        .await?;
     Ok(NewToken {
         id: token.id,
         name: token.name,

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::{Action, NewEntry},
     error::{Error, Result},
     http::{ClientAddress, Scope},
     secrets::sha256_hex,
@@ -43,6 +44,15 @@ pub struct Caller {
 impl Caller {
     pub fn is_admin(&self) -> bool {
         self.role >= Role::Admin
+    }
+
+    /// The beginning of a line of the audit log: who, where, from which address.
+    pub fn entry(&self, action: Action) -> NewEntry {
+        let mut entry = NewEntry::new(action).by(&self.user_id).within(&self.workspace_id).from(self.address.0);
+        if let Via::Token { id } = &self.via {
+            entry.token_id = Some(id.clone());
+        }
+        entry
     }
 
     /// What rate limits are counted by.

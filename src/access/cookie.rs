@@ -4,21 +4,28 @@ use std::time::Duration;
 
 use poem::{Request, http::header};
 
-use super::store::{self, NewSession};
-use crate::{app::App, clock::Timestamp, error::Result, http::ClientAddress, ids::prefix, secrets::sha256_hex};
+use super::{
+    second_factor::record_account,
+    store::{self, NewSession},
+};
+use crate::{app::App, audit::{Action, NewEntry}, clock::Timestamp, error::Result, http::ClientAddress, ids::prefix, secrets::sha256_hex};
 
 /// The name is the seeds'.
 pub const COOKIE: &str = "authjs.session-token";
 
 /// The cookie's value, if the request has one.
 pub(super) fn read(request: &Request) -> Option<&str> {
+    read_named(request, COOKIE)
+}
+
+pub(super) fn read_named<'a>(request: &'a Request, wanted: &str) -> Option<&'a str> {
     let headers = request.headers().get_all(header::COOKIE);
     headers
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE && !value.is_empty()).then_some(value))
+        .find_map(|(name, value)| (name == wanted && !value.is_empty()).then_some(value))
 }
 
 /// `Set-Cookie` for a session. Host-only; Secure where the world reaches us by https.
@@ -40,10 +47,12 @@ pub async fn new_session(
     address: ClientAddress,
 ) -> Result<(String, Timestamp)> {
     let now = app.now();
-    let token = app.ids.secret(48);
+    let (token, ids) = (app.ids.secret(48), app.ids.clone());
     let (id, hash, expires_at, user_id) = (app.ids.new_id(prefix::SESSION, now), sha256_hex(&token), now.plus(lifetime), user_id.to_owned());
     app.db
         .write(move |tx| {
+            let entry = NewEntry::new(Action::SignedIn).by(&user_id).on(&id).from(address.0);
+            record_account(tx, &ids, now, &entry)?;
             store::insert_session(
                 tx,
                 &NewSession {

@@ -14,10 +14,17 @@ mod caller;
 mod cookie;
 mod credentials;
 pub mod model;
+mod oidc;
+mod reset;
+mod second_factor;
 pub mod store;
+mod totp;
 
 pub use api::{AccountApi, AuthApi, NewToken, TokensApi, new_token, with_cookie};
 pub use caller::{Anyone, Caller, Editor, Known, Member, Owner, Person, Via, Viewer};
 pub use cookie::{COOKIE, clear_cookie, new_session, session_cookie};
 pub use credentials::{check_password_rules, new_link, sign_in_user};
+pub use oidc::OidcApi;
+pub use reset::{PasswordApi, RESET_JOB, reset_job};
+pub use second_factor::{SecondFactorApi, record_account};
 pub use model::{Role, Session, Token, User};

@@ -57,6 +57,8 @@ pub struct User {
     pub id: String,
     pub email: String,
     pub name: String,
+    /// Whether signing in takes a code of an authenticator app too.
+    pub totp_enabled: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

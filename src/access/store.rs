@@ -1,4 +1,4 @@
-//! The tables `users`, `sessions`, `links`, `members` and `api_tokens`.
+//! The tables `users`, `sessions`, `links`, `password_resets`, `recovery_codes`, `identities`, `members` and `api_tokens`.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -9,10 +9,10 @@ use crate::{
     error::{Error, Result},
 };
 
-const USER: &str = "id, email, name, created_at, updated_at";
+const USER: &str = "id, email, name, totp_enabled, created_at, updated_at";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User { id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, created_at: row.get(3)?, updated_at: row.get(4)? })
+    Ok(User { id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, totp_enabled: row.get(3)?, created_at: row.get(4)?, updated_at: row.get(5)? })
 }
 
 pub fn find_user(connection: &Connection, id: &str) -> Result<Option<User>> {
@@ -66,6 +66,104 @@ pub fn find_password(connection: &Connection, email: &str) -> Result<Option<(Str
 pub fn set_password(tx: &Tx<'_>, user_id: &str, password_hash: &str, now: Timestamp) -> Result<()> {
     tx.prepare_cached("update users set password_hash = ?2, updated_at = ?3 where id = ?1")?.execute((user_id, password_hash, now))?;
     Ok(())
+}
+
+/// A second factor; not yet `enabled`, it waits for its first code.
+pub struct TotpRow {
+    pub secret: Vec<u8>,
+    pub enabled: bool,
+    pub step: Option<i64>,
+}
+
+pub fn find_totp(connection: &Connection, user_id: &str) -> Result<Option<TotpRow>> {
+    Ok(connection
+        .prepare_cached("select totp_secret, totp_enabled, totp_step from users where id = ?1 and totp_secret is not null")?
+        .query_row([user_id], |row| Ok(TotpRow { secret: row.get(0)?, enabled: row.get(1)?, step: row.get(2)? }))
+        .optional()?)
+}
+
+pub fn set_totp_secret(tx: &Tx<'_>, user_id: &str, sealed: &[u8], now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update users set totp_secret = ?2, totp_step = null, updated_at = ?3 where id = ?1 and totp_enabled = 0")?.execute((user_id, sealed, now))?;
+    Ok(())
+}
+
+pub fn enable_totp(tx: &Tx<'_>, user_id: &str, step: i64, recovery_hashes: &[String], now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update users set totp_enabled = 1, totp_step = ?2, updated_at = ?3 where id = ?1")?.execute((user_id, step, now))?;
+    tx.prepare_cached("delete from recovery_codes where user_id = ?1")?.execute([user_id])?;
+    let mut insert = tx.prepare_cached("insert into recovery_codes (user_id, code_hash) values (?1, ?2)")?;
+    recovery_hashes.iter().try_for_each(|hash| insert.execute((user_id, hash)).map(|_| ()))?;
+    Ok(())
+}
+
+pub fn delete_totp(tx: &Tx<'_>, user_id: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update users set totp_secret = null, totp_enabled = 0, totp_step = null, updated_at = ?2 where id = ?1")?.execute((user_id, now))?;
+    tx.prepare_cached("delete from recovery_codes where user_id = ?1")?.execute([user_id])?;
+    Ok(())
+}
+
+/// Notes that the code of this step is used up. Whether it was not before: of two that race, one wins.
+pub fn take_totp_step(tx: &Tx<'_>, user_id: &str, step: i64) -> Result<bool> {
+    let changed = tx.prepare_cached("update users set totp_step = ?2 where id = ?1 and (totp_step is null or totp_step < ?2)")?.execute((user_id, step))?;
+    Ok(changed > 0)
+}
+
+/// Uses a recovery code up, where there is such a one.
+pub fn take_recovery_code(tx: &Tx<'_>, user_id: &str, hash: &str) -> Result<bool> {
+    Ok(tx.prepare_cached("delete from recovery_codes where user_id = ?1 and code_hash = ?2")?.execute((user_id, hash))? > 0)
+}
+
+/// The one reset that somebody has open.
+pub fn put_reset(tx: &Tx<'_>, user_id: &str, token_hash: &str, now: Timestamp, expires_at: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "insert into password_resets (user_id, token_hash, created_at, expires_at) values (?1, ?2, ?3, ?4)
+         on conflict (user_id) do update set token_hash = ?2, created_at = ?3, expires_at = ?4",
+    )?
+    .execute((user_id, token_hash, now, expires_at))?;
+    Ok(())
+}
+
+pub fn reset_exists(connection: &Connection, token_hash: &str, now: Timestamp) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select exists (select 1 from password_resets where token_hash = ?1 and expires_at > ?2)")?
+        .query_row((token_hash, now), |row| row.get(0))?)
+}
+
+pub fn take_reset(tx: &Tx<'_>, token_hash: &str, now: Timestamp) -> Result<Option<String>> {
+    Ok(tx
+        .prepare_cached("delete from password_resets where token_hash = ?1 and expires_at > ?2 returning user_id")?
+        .query_row((token_hash, now), |row| row.get(0))
+        .optional()?)
+}
+
+/// Who this is at an OpenID Connect issuer.
+pub fn find_identity(connection: &Connection, issuer: &str, subject: &str) -> Result<Option<String>> {
+    Ok(connection
+        .prepare_cached("select user_id from identities where issuer = ?1 and subject = ?2")?
+        .query_row((issuer, subject), |row| row.get(0))
+        .optional()?)
+}
+
+pub fn insert_identity(tx: &Tx<'_>, user_id: &str, issuer: &str, subject: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("insert into identities (user_id, issuer, subject, created_at) values (?1, ?2, ?3, ?4)")?.execute((user_id, issuer, subject, now))?;
+    Ok(())
+}
+
+/// Whether somebody with this email is expected somewhere.
+pub fn is_invited(connection: &Connection, email: &str, now: Timestamp) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select exists (select 1 from invitations where email_key = ?1 and expires_at > ?2)")?
+        .query_row((email_key(email), now), |row| row.get(0))?)
+}
+
+/// The instance's first workspace, where people come to who are let in by the domain of their email.
+pub fn find_oldest_workspace(connection: &Connection) -> Result<Option<String>> {
+    Ok(connection.prepare_cached("select id from workspaces w where exists (select 1 from members m where m.workspace_id = w.id) order by row limit 1")?.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Every workspace that this user is in.
+pub fn list_workspace_ids(connection: &Connection, user_id: &str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("select workspace_id from members where user_id = ?1 order by row")?;
+    Ok(statement.query_map([user_id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What a session cookie stands for.
@@ -159,6 +257,8 @@ pub fn delete_sessions(tx: &Tx<'_>, user_id: &str, keep: Option<&str>) -> Result
 
 pub fn delete_expired_sessions(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
     tx.prepare_cached("delete from links where expires_at <= ?1")?.execute([now])?;
+    tx.prepare_cached("delete from password_resets where expires_at <= ?1")?.execute([now])?;
+    tx.prepare_cached("delete from invitations where expires_at <= ?1")?.execute([now])?;
     Ok(tx.prepare_cached("delete from sessions where expires_at <= ?1")?.execute([now])?)
 }
 

@@ -9,6 +9,7 @@ use super::{Common, print_json, print_line};
 use crate::{
     access::{self, Role, User},
     app::App,
+    audit::{Action, NewEntry},
     clock::Timestamp,
     error::{Error, Result},
     secrets,
@@ -104,11 +105,12 @@ pub(super) async fn user(common: &Common, command: UserCommand) -> Result<()> {
             let password = read_password(password_stdin)?;
             access::check_password_rules("password", &password)?;
             let hash = secrets::hash_password(&password, &app.ids)?;
-            let now = app.now();
+            let (now, ids) = (app.now(), app.ids.clone());
             app.db
                 .write(move |tx| {
                     access::store::set_password(tx, &user.id, &hash, now)?;
-                    access::store::delete_sessions(tx, &user.id, None)
+                    access::store::delete_sessions(tx, &user.id, None)?;
+                    access::record_account(tx, &ids, now, &NewEntry::new(Action::PasswordReset).by(&user.id).on(&user.id).with(json!({"by": "command line"})))
                 })
                 .await?;
             print_line(&format!("{email} has a new password and is signed out everywhere."))

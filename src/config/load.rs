@@ -153,6 +153,24 @@ fn check(config: &Config) -> Result<()> {
             )));
         }
     }
+    if config.smtp.url.is_some() != config.smtp.from.is_some() {
+        return Err(Error::bad_request("The settings `smtp.url` and `smtp.from` belong together: set both, or neither."));
+    }
+    if config.smtp.url.as_ref().is_some_and(|url| !["smtp://", "smtps://"].iter().any(|scheme| url.reveal().starts_with(scheme))) {
+        return Err(Error::bad_request("The setting `smtp.url` is not valid: it begins with smtp:// or smtps://."));
+    }
+    for (name, provider) in &config.oidc {
+        let known = url::Url::parse(&provider.issuer).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if known.is_none() || provider.client_id.is_empty() {
+            return Err(Error::bad_request(format!("The settings `oidc.{name}.issuer` and `oidc.{name}.client_id` are needed: an address like https://login.example.com/ and what the issuer calls this server.")));
+        }
+        if matches!(name.as_str(), "credentials" | "link") || !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+            return Err(Error::bad_request(format!("The setting `oidc.{name}` is not valid: choose another name, of small letters, digits and hyphens.")));
+        }
+        if provider.role.as_deref().is_some_and(|role| !["guest", "member", "admin"].contains(&role)) {
+            return Err(Error::bad_request(format!("The setting `oidc.{name}.role` is not valid: it is guest, member or admin.")));
+        }
+    }
     if !LOG_LEVELS.contains(&config.log.level.as_str()) {
         return Err(Error::bad_request(format!("The setting `log.level` is not valid: `{}` is none of {}.", config.log.level, LOG_LEVELS.join(", "))));
     }

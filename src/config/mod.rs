@@ -45,6 +45,9 @@ pub struct Config {
     /// The program that reads documents; this executable where it is not set. No setting: tests run in another one.
     #[serde(skip)]
     pub reader: Option<PathBuf>,
+    pub smtp: Smtp,
+    /// OpenID Connect providers that people may sign in with, by the name in their address.
+    pub oidc: BTreeMap<String, Oidc>,
     pub mcp: Mcp,
 }
 
@@ -173,6 +176,31 @@ pub struct Provider {
     pub idle_seconds: Option<u64>,
 }
 
+/// The mail server that letters go out by.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Smtp {
+    /// `smtps://user:password@mail.example.com`, or `smtp://…:587?tls=required`. A secret, for the password in it.
+    pub url: Option<SecretText>,
+    /// Whom letters come from, as `Acme <support@example.com>`.
+    pub from: Option<String>,
+}
+
+/// An OpenID Connect provider.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oidc {
+    /// Its address, under which `/.well-known/openid-configuration` stands.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: Option<SecretText>,
+    /// Whose emails may sign in, by the part after the @. People of these domains who are new get an account; without any
+    /// domain, only those who have one or are invited come in, or everyone where `signup` is open.
+    pub domains: Vec<String>,
+    /// What new people of these domains are in the first workspace; `member` where it is not set.
+    pub role: Option<String>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -196,6 +224,8 @@ impl Default for Config {
             twilio: Twilio::default(),
             reader: None,
             mcp: Mcp::default(),
+            smtp: Smtp::default(),
+            oidc: BTreeMap::new(),
         }
     }
 }

@@ -182,6 +182,30 @@ impl ApiResponse for NoContent {
     fn register(_: &mut Registry) {}
 }
 
+/// 302 to another address, with cookies for the way.
+pub struct Found {
+    pub location: String,
+    pub cookies: Vec<String>,
+}
+
+impl IntoResponse for Found {
+    fn into_response(self) -> Response {
+        let mut response = Response::builder().status(StatusCode::FOUND).header("location", self.location).header("cache-control", "no-store");
+        for cookie in self.cookies {
+            response = response.header("set-cookie", cookie);
+        }
+        response.finish()
+    }
+}
+
+impl ApiResponse for Found {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![MetaResponse { description: "Go on at `Location`.", status: Some(302), status_range: None, content: vec![], headers: vec![] }] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
 /// One field of a PATCH: `null` clears it, a value sets it, left out it stays.
 pub fn patch<T>(field: &mut Option<T>, change: MaybeUndefined<T>) {
     match change {

@@ -51,6 +51,14 @@ impl Client {
                 policy.hosts.push((host.trim_matches(['[', ']']).to_ascii_lowercase(), url.port_or_known_default()));
             }
         }
+        for provider in config.oidc.values() {
+            if let Some(url) = Url::parse(&provider.issuer).ok()
+                && let Some(host) = url.host_str()
+                && !config.airgap
+            {
+                policy.hosts.push((host.trim_matches(['[', ']']).to_ascii_lowercase(), url.port_or_known_default()));
+            }
+        }
         let policy = Arc::new(policy);
         let redirects = Arc::clone(&policy);
         let checked = redirect::Policy::custom(move |attempt| {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::health;
 use crate::{
-    access::{AccountApi, AuthApi, TokensApi},
+    access::{AccountApi, AuthApi, OidcApi, PasswordApi, SecondFactorApi, TokensApi},
     analytics::AnalyticsApi,
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
@@ -31,12 +31,13 @@ use crate::{
     web,
     webhooks::WebhooksApi,
     widget::{Cors, VisitorApi, WidgetApi, WidgetSecretApi},
-    workspaces::{SetupApi, WorkspacesApi},
+    workspaces::{AuditApi, InvitationsApi, MembersApi, OpenInvitationsApi, SetupApi, WorkspacesApi},
 };
 
 /// Every API there is, lowest floor first.
 fn service() -> OpenApiService<impl OpenApi, ()> {
-    let people = (AuthApi, SetupApi, AccountApi, WorkspacesApi, TokensApi);
+    let access = (AuthApi, PasswordApi, OidcApi, SecondFactorApi, SetupApi, AccountApi, TokensApi);
+    let people = (WorkspacesApi, MembersApi, InvitationsApi, OpenInvitationsApi, AuditApi);
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi);
     let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi);
@@ -44,7 +45,7 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);
     let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, AnalyticsApi);
     let channels = (WebhooksApi, SmsApi, SmsWebhookApi);
-    let apis = (people, assistants, knowledge, conversations, visitors, tools, desk, channels);
+    let apis = (access, people, assistants, knowledge, conversations, visitors, tools, desk, channels);
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))

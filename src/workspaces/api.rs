@@ -8,21 +8,27 @@ use poem_openapi::{
     types::MaybeUndefined,
 };
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{
     model::{Settings, Workspace, check_workspace_name},
     service, store,
 };
 use crate::{
-    access::{self, Anyone, Editor, Known, User, Via, Viewer, model::SESSION_REMEMBERED, new_session, session_cookie},
+    access::{self, Anyone, Editor, Known, Owner, User, Via, Viewer, model::SESSION_REMEMBERED, new_session, session_cookie},
     app::App,
+    audit::{self, Action, NewEntry},
     clock::Timestamp,
     config::WhoMayCreate,
     error::{Error, Result},
-    http::{Body, Created, Listing, Merge, Paging, Tag, patch},
+    http::{Body, Created, Listing, Merge, NoContent, Paging, Tag, patch},
+    jobs::{self, NewJob},
     ids::prefix,
     secrets::sha256_hex,
 };
+
+/// The kind of job that takes out what a deleted workspace had.
+pub const REMOVE_JOB: &str = "workspaces.remove";
 
 pub struct SetupApi;
 pub struct WorkspacesApi;
@@ -64,6 +70,13 @@ pub struct UpdateWorkspace {
     settings: Option<Merge<Settings>>,
 }
 
+#[derive(Object, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct TransferWorkspace {
+    user_id: String,
+}
+
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Auth")]
 impl SetupApi {
     /// Make the first user and the first workspace, once
@@ -102,11 +115,12 @@ impl WorkspacesApi {
         if !may {
             return Err(Error::forbidden("Only owners and admins of a workspace may make another one."));
         }
-        let (id, now, user_id) = (app.new_id(prefix::WORKSPACE), app.now(), who.user_id);
+        let (ids, id, now, user_id) = (app.ids.clone(), app.new_id(prefix::WORKSPACE), app.now(), who.user_id);
         let workspace = app
             .db
             .write(move |tx| {
                 service::create_workspace(tx, &id, &user_id, &body.0.name, body.0.description.as_deref(), now)?;
+                audit::record(tx, &ids, now, &NewEntry::new(Action::WorkspaceCreated).by(&user_id).within(&id).on(&id))?;
                 store::find_workspace(tx, &id, access::Role::Owner)
             })
             .await?;
@@ -122,7 +136,7 @@ impl WorkspacesApi {
     /// Change a workspace
     #[oai(path = "/:ws", method = "patch", operation_id = "update_workspace")]
     async fn update_workspace(&self, app: Data<&App>, who: Editor, body: Body<UpdateWorkspace>) -> Result<Json<Workspace>> {
-        let (now, who, change) = (app.now(), who.0, body.0);
+        let (ids, now, who, change) = (app.ids.clone(), app.now(), who.0, body.0);
         app.db
             .write(move |tx| {
                 let mut workspace = store::find_workspace(tx, &who.workspace_id, who.role)?.ok_or_else(|| Error::not_found("workspace"))?;
@@ -141,9 +155,58 @@ impl WorkspacesApi {
                 }
                 workspace.updated_at = now;
                 store::update_workspace(tx, &workspace, now)?;
+                audit::record(tx, &ids, now, &who.entry(Action::WorkspaceUpdated).on(&workspace.id))?;
                 Ok(Json(workspace))
             })
             .await
+    }
+
+    /// Make another member the owner; one becomes an admin oneself
+    #[oai(path = "/:ws/transfer", method = "post", operation_id = "transfer_workspace")]
+    async fn transfer_workspace(&self, app: Data<&App>, who: Owner, body: Body<TransferWorkspace>) -> Result<Json<Workspace>> {
+        let (ids, now, who, heir) = (app.ids.clone(), app.now(), who.0, body.0.user_id);
+        if heir == who.user_id {
+            return Err(Error::invalid("userId", "is your own; choose another member"));
+        }
+        app.db
+            .write(move |tx| {
+                store::find_member(tx, &who.workspace_id, &heir)?.ok_or_else(|| Error::invalid("userId", "is not a member's"))?;
+                store::set_role(tx, &who.workspace_id, &heir, access::Role::Owner)?;
+                store::set_role(tx, &who.workspace_id, &who.user_id, access::Role::Admin)?;
+                audit::record(tx, &ids, now, &who.entry(Action::WorkspaceTransferred).on(&who.workspace_id).with(json!({"to": heir})))?;
+                store::find_workspace(tx, &who.workspace_id, access::Role::Admin)?.map(Json).ok_or_else(|| Error::not_found("workspace"))
+            })
+            .await
+    }
+
+    /// Delete a workspace with everything in it
+    #[oai(path = "/:ws", method = "delete", operation_id = "delete_workspace")]
+    async fn delete_workspace(
+        &self,
+        app: Data<&App>,
+        who: Owner,
+        /// The workspace's name, so that it is this one that is meant.
+        confirm: Query<Option<String>>,
+    ) -> Result<NoContent> {
+        let (ids, now, who) = (app.ids.clone(), app.now(), who.0);
+        app.db
+            .write(move |tx| {
+                let workspace = store::find_workspace(tx, &who.workspace_id, who.role)?.ok_or_else(|| Error::not_found("workspace"))?;
+                if confirm.0.as_deref() != Some(workspace.name.as_str()) {
+                    return Err(Error::invalid("confirm", "must be the workspace's name, because everything in it will be gone"));
+                }
+                // At once in nobody's reach; a job takes out what there is.
+                store::delete_members(tx, &workspace.id)?;
+                let job = NewJob { kind: REMOVE_JOB, workspace_id: None, payload: json!({"workspaceId": workspace.id}), lane: None, run_at: now };
+                jobs::enqueue(tx, &ids, now, &job)?;
+                // The workspace's own log goes with it; this line stays.
+                let mut entry = who.entry(Action::WorkspaceDeleted).on(&workspace.id).with(json!({"name": workspace.name}));
+                entry.workspace_id = None;
+                audit::record(tx, &ids, now, &entry)
+            })
+            .await?;
+        app.jobs.wake();
+        Ok(NoContent)
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Settings {
     pub tickets: TicketSettings,
     /// What models cost, by their names: analytics counts with it.
     pub model_prices: BTreeMap<String, ModelPrice>,
+    /// After how many days conversations are deleted; null keeps them, or follows the instance.
+    pub retention_days: Option<i64>,
+    pub notify: Notify,
+    pub branding: Branding,
 }
 
 /// What a million tokens cost.
@@ -89,9 +93,46 @@ impl Default for TicketSettings {
     }
 }
 
+/// How the people of a workspace hear of what waits for them.
+#[derive(Debug, Clone, Object, Serialize, Deserialize, PartialEq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Notify {
+    pub email: bool,
+    pub browser: bool,
+}
+
+/// What a business looks like where its customers see it.
+#[derive(Debug, Clone, Default, Object, Serialize, Deserialize, PartialEq)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Branding {
+    pub name: Option<String>,
+    pub logo_url: Option<String>,
+    /// Like `#1a2b3c`.
+    pub color: Option<String>,
+}
+
+impl Default for Notify {
+    fn default() -> Self {
+        Notify { email: false, browser: true }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Settings { time_zone: "UTC".to_owned(), region: "US".to_owned(), locale: "en".to_owned(), members_may_create_tokens: true, opening_hours: None, tickets: TicketSettings::default(), model_prices: BTreeMap::new() }
+        Settings {
+            time_zone: "UTC".to_owned(),
+            region: "US".to_owned(),
+            locale: "en".to_owned(),
+            members_may_create_tokens: true,
+            opening_hours: None,
+            tickets: TicketSettings::default(),
+            model_prices: BTreeMap::new(),
+            retention_days: None,
+            notify: Notify::default(),
+            branding: Branding::default(),
+        }
     }
 }
 
@@ -137,6 +178,20 @@ impl Settings {
             if minutes.into_iter().flatten().any(|minutes| !(1..=525_600).contains(&minutes)) {
                 return Err(Error::invalid(format!("settings.tickets.{name}"), "must be 1 to 525600 minutes, or null"));
             }
+        }
+        if self.retention_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
+            return Err(Error::invalid("settings.retentionDays", "must be a number of days from 1, or null to keep everything"));
+        }
+        if let Some(name) = &self.branding.name {
+            check_name("settings.branding.name", name, 120)?;
+        }
+        let is_address = |url: &String| url.len() <= 2000 && (url.starts_with("/api/") || url::Url::parse(url).is_ok_and(|url| url.scheme() == "https"));
+        if self.branding.logo_url.as_ref().is_some_and(|url| !is_address(url)) {
+            return Err(Error::invalid("settings.branding.logoUrl", "must be an https address"));
+        }
+        let is_color = |color: &String| color.len() == 7 && color.starts_with('#') && color[1..].bytes().all(|byte| byte.is_ascii_hexdigit());
+        if self.branding.color.as_ref().is_some_and(|color| !is_color(color)) {
+            return Err(Error::invalid("settings.branding.color", "must be a colour like #1a2b3c"));
         }
         Ok(())
     }

@@ -1,9 +1,18 @@
-//! The table `workspaces`.
+//! The tables `workspaces` and `invitations`, and the people of a workspace.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::model::{Settings, Workspace};
-use crate::{access::Role, clock::Timestamp, db::Tx, error::Result};
+use super::{
+    invitations::{Invitation, OpenInvitation},
+    members::WorkspaceMember,
+    model::{Settings, Workspace},
+};
+use crate::{
+    access::{Role, model::email_key},
+    clock::Timestamp,
+    db::{Tx, on_unique},
+    error::{Error, Result},
+};
 
 const WORKSPACE: &str = "w.id, w.name, w.slug, w.description, w.default_model, w.allowed_models, w.settings, w.created_at, w.updated_at,
     (select count(*) from members c where c.workspace_id = w.id), (select count(*) from assistants a where a.workspace_id = w.id)";
@@ -123,5 +132,119 @@ pub fn find_workspace_with_last_owner(connection: &Connection, user_id: &str) ->
              limit 1",
         )?
         .query_row([user_id], |row| row.get(0))
+        .optional()?)
+}
+
+const MEMBER: &str = "select m.user_id, u.email, u.name, m.role, m.created_at from members m join users u on u.id = m.user_id";
+
+fn member(row: &Row<'_>) -> rusqlite::Result<WorkspaceMember> {
+    Ok(WorkspaceMember { user_id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, role: row.get(3)?, created_at: row.get(4)? })
+}
+
+pub fn find_member(connection: &Connection, workspace_id: &str, user_id: &str) -> Result<Option<WorkspaceMember>> {
+    Ok(connection.prepare_cached(&format!("{MEMBER} where m.workspace_id = ?1 and m.user_id = ?2"))?.query_row((workspace_id, user_id), member).optional()?)
+}
+
+/// One page of the members, the newest first, and how many there are.
+pub fn list_members(connection: &Connection, workspace_id: &str, limit: i64, offset: i64) -> Result<(Vec<WorkspaceMember>, i64)> {
+    let mut statement = connection.prepare_cached(&format!("{MEMBER} where m.workspace_id = ?1 order by m.created_at desc, m.row desc limit ?2 offset ?3"))?;
+    let rows = statement.query_map((workspace_id, limit, offset), member)?.collect::<rusqlite::Result<_>>()?;
+    let total = connection.prepare_cached("select count(*) from members where workspace_id = ?1")?.query_row([workspace_id], |row| row.get(0))?;
+    Ok((rows, total))
+}
+
+pub fn set_role(tx: &Tx<'_>, workspace_id: &str, user_id: &str, role: Role) -> Result<()> {
+    tx.prepare_cached("update members set role = ?3 where workspace_id = ?1 and user_id = ?2")?.execute((workspace_id, user_id, role))?;
+    Ok(())
+}
+
+pub fn delete_member(tx: &Tx<'_>, workspace_id: &str, user_id: &str) -> Result<()> {
+    tx.prepare_cached("delete from members where workspace_id = ?1 and user_id = ?2")?.execute((workspace_id, user_id))?;
+    Ok(())
+}
+
+/// Takes everybody out, and with them their tokens: from then on the workspace is in nobody's reach.
+pub fn delete_members(tx: &Tx<'_>, workspace_id: &str) -> Result<()> {
+    tx.prepare_cached("delete from members where workspace_id = ?1")?.execute([workspace_id])?;
+    tx.prepare_cached("delete from invitations where workspace_id = ?1")?.execute([workspace_id])?;
+    Ok(())
+}
+
+pub fn has_owner(connection: &Connection, workspace_id: &str) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select exists (select 1 from members where workspace_id = ?1 and role = 'owner')")?
+        .query_row([workspace_id], |row| row.get(0))?)
+}
+
+/// An invitation of the same email that is over makes room.
+pub fn insert_invitation(tx: &Tx<'_>, workspace_id: &str, invitation: &Invitation, token_hash: &str, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("delete from invitations where workspace_id = ?1 and email_key = ?2 and expires_at <= ?3")?
+        .execute((workspace_id, email_key(&invitation.email), now))?;
+    tx.prepare_cached(
+        "insert into invitations (id, workspace_id, email, email_key, role, token_hash, invited_by, created_at, expires_at)
+         values (:id, :ws, :email, :email_key, :role, :token_hash, :invited_by, :created_at, :expires_at)",
+    )?
+    .execute(named_params! {
+        ":id": invitation.id, ":ws": workspace_id, ":email": invitation.email, ":email_key": email_key(&invitation.email), ":role": invitation.role,
+        ":token_hash": token_hash, ":invited_by": invitation.invited_by, ":created_at": invitation.created_at, ":expires_at": invitation.expires_at,
+    })
+    .map_err(on_unique("invitations.workspace_id, invitations.email_key", || {
+        Error::conflict("This person is invited already. Take that invitation back first to make a new link.").detail("email", "is invited already")
+    }))?;
+    Ok(())
+}
+
+pub fn list_invitations(connection: &Connection, workspace_id: &str, now: Timestamp, limit: i64, offset: i64) -> Result<(Vec<Invitation>, i64)> {
+    let mut statement = connection.prepare_cached(
+        "select id, email, role, invited_by, created_at, expires_at from invitations
+         where workspace_id = ?1 and expires_at > ?2 order by created_at desc, row desc limit ?3 offset ?4",
+    )?;
+    let rows = statement.query_map((workspace_id, now, limit, offset), |row| {
+        Ok(Invitation {
+            id: row.get(0)?,
+            email: row.get(1)?,
+            role: row.get(2)?,
+            invited_by: row.get(3)?,
+            created_at: row.get(4)?,
+            expires_at: row.get(5)?,
+            link: None,
+            mailed: None,
+        })
+    })?;
+    let rows = rows.collect::<rusqlite::Result<_>>()?;
+    let total = connection
+        .prepare_cached("select count(*) from invitations where workspace_id = ?1 and expires_at > ?2")?
+        .query_row((workspace_id, now), |row| row.get(0))?;
+    Ok((rows, total))
+}
+
+pub fn delete_invitation(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp) -> Result<bool> {
+    Ok(tx.prepare_cached("delete from invitations where workspace_id = ?1 and id = ?2 and expires_at > ?3")?.execute((workspace_id, id, now))? > 0)
+}
+
+pub fn find_open_invitation(connection: &Connection, token_hash: &str, now: Timestamp) -> Result<Option<OpenInvitation>> {
+    Ok(connection
+        .prepare_cached(
+            "select w.name, (select name from users where id = i.invited_by), i.email, i.role, i.expires_at, exists (select 1 from users u where u.email_key = i.email_key)
+             from invitations i join workspaces w on w.id = i.workspace_id where i.token_hash = ?1 and i.expires_at > ?2",
+        )?
+        .query_row((token_hash, now), |row| {
+            Ok(OpenInvitation {
+                workspace_name: row.get(0)?,
+                inviter_name: row.get(1)?,
+                email: row.get(2)?,
+                role: row.get(3)?,
+                expires_at: row.get(4)?,
+                account_exists: row.get(5)?,
+            })
+        })
+        .optional()?)
+}
+
+/// Uses an invitation up: its id, the workspace, the role.
+pub fn take_invitation(tx: &Tx<'_>, token_hash: &str, now: Timestamp) -> Result<Option<(String, String, Role)>> {
+    Ok(tx
+        .prepare_cached("delete from invitations where token_hash = ?1 and expires_at > ?2 returning id, workspace_id, role")?
+        .query_row((token_hash, now), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?)
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 /// Lowest first; the same order as `src/lib.rs`.
-const FLOORS: [&str; 37] = [
-    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "events", "access", "workspaces", "providers", "audit", "webhooks", "files",
+const FLOORS: [&str; 38] = [
+    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "mail", "events", "audit", "access", "workspaces", "providers", "webhooks", "files",
     "contacts", "assistants", "knowledge", "conversations", "tickets", "tools", "answering", "inbox", "widget", "site_chat", "sms", "profiles", "analytics", "demo",
     "web", "server", "bench", "cli",
 ];

@@ -66,6 +66,9 @@ async fn a_session_shows_who_is_signed_in_and_ends_with_sign_out() {
     let session = browser.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["id"], person.user_id.as_str());
     assert!(session["expires"].as_str().unwrap().ends_with('Z'));
+    // The cookie slides with the session: 12 hours from the last use.
+    let reply = browser.get("/api/auth/session").await;
+    assert!(reply.header("set-cookie").contains("Max-Age=43200") && reply.header("cache-control") == "no-store", "{}", reply.header("set-cookie"));
     browser.post("/api/auth/signout", json!({})).await.expect(204);
     assert_eq!(browser.get("/api/auth/session").await.expect(200), json!({}));
     browser.get("/api/me").await.expect_error(401, "unauthorized:api");

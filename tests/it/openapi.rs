@@ -56,6 +56,13 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("sign_in_with_link", Least::Anyone),
     ("sign_out", Least::Anyone),
     ("get_session", Least::Anyone),
+    ("list_signin_providers", Least::Anyone),
+    ("begin_oidc_signin", Least::Anyone),
+    ("finish_oidc_signin", Least::Anyone),
+    ("forgot_password", Least::Anyone),
+    ("reset_password", Least::Anyone),
+    ("enable_totp", Least::Person),
+    ("disable_totp", Least::Person),
     ("get_me", Least::Person),
     ("update_me", Least::Person),
     ("change_password", Least::Person),
@@ -66,6 +73,17 @@ const OPERATIONS: &[(&str, Least)] = &[
     ("create_workspace", Least::Person),
     ("get_workspace", Least::Role(Role::Guest)),
     ("update_workspace", Least::Role(Role::Admin)),
+    ("transfer_workspace", Least::Role(Role::Owner)),
+    ("delete_workspace", Least::Role(Role::Owner)),
+    ("list_members", Least::Role(Role::Admin)),
+    ("update_member", Least::Role(Role::Admin)),
+    ("remove_member", Least::Role(Role::Guest)),
+    ("list_invitations", Least::Role(Role::Admin)),
+    ("create_invitation", Least::Role(Role::Admin)),
+    ("delete_invitation", Least::Role(Role::Admin)),
+    ("get_invitation", Least::Anyone),
+    ("accept_invitation", Least::Anyone),
+    ("list_audit", Least::Role(Role::Admin)),
     ("list_tokens", Least::Role(Role::Member)),
     ("create_token", Least::RoleInPerson(Role::Member)),
     ("delete_token", Least::RoleInPerson(Role::Member)),
@@ -289,6 +307,7 @@ struct Things {
     contact: String,
     ticket: String,
     webhook: String,
+    member: String,
 }
 
 impl Things {
@@ -301,6 +320,7 @@ impl Things {
         let tokens = owner.get(&owner.path("/tokens")).await.expect(200);
         Things {
             workspace_id: owner.workspace_id.clone(),
+            member: owner.user_id.clone(),
             assistant: text(&assistant["id"]),
             project,
             document: text(&documents["data"][0]["id"]),
@@ -333,6 +353,7 @@ impl Things {
                     (_, "contacts") => &self.contact,
                     (_, "tickets") => &self.ticket,
                     (_, "webhooks") => &self.webhook,
+                    (_, "members") => &self.member,
                     _ => "none",
                 };
                 before = part;

@@ -6,6 +6,7 @@ mod members;
 mod projects;
 mod qa;
 mod sources;
+mod removal;
 
 pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, model_row, register_model, sample_chunks, show_chunk};
 pub use documents::{
@@ -13,6 +14,7 @@ pub use documents::{
     rename_document, replace_bytes, reset_document, set_described, set_failed, set_processing,
 };
 pub use members::{delete_member, is_editor, list_members, put_member};
+pub use removal::{delete_assistants, delete_workspace, files_of_workspace, workspace_projects};
 pub use projects::{
     Sees, calibration, count_unread, delete_project, find_by_id_or_name, find_project_by_name, find_project, first_project, find_project_row, insert_project, list_projects, project_rows, set_calibration, touch_project, update_project,
 };

@@ -1,8 +1,10 @@
 //! What the tests stand on.
 
 pub mod app;
+pub mod issuer;
 pub mod llm_server;
 pub mod receiver;
+pub mod smtp_server;
 pub mod stream;
 
 pub use app::{Client, Reply, TestApp, spawn_app};

@@ -1,0 +1,158 @@
+//! What must never be seen, seen to be so; and the limits, to the request.
+
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
+
+use illumichat::{config::{Oidc, Provider}, secrets::SecretText};
+use parking_lot::Mutex;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{TestApp, app::PASSWORD, smtp_server::SmtpServer};
+
+/// Everything that this process logs, at every level.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn log() -> Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log(Arc::default());
+        let writer = log.clone();
+        // Another test may have a subscriber already; then there is nothing to read, and the responses are still judged.
+        let _ = tracing_subscriber::fmt().with_env_filter("illumichat=trace").with_writer(move || writer.clone()).with_ansi(false).try_init();
+        log
+    })
+    .clone()
+}
+
+#[tokio::test]
+async fn planted_secrets_show_up_nowhere() {
+    let log = log();
+    let mail = SmtpServer::start().await;
+    let planted = ["planted-provider-key-1111", "planted-client-secret-2222", "planted-password-3333", "planted-new-password-4444", "mail-password-7531"];
+    let app = TestApp::with(|config| {
+        config.providers.insert("openai".to_owned(), Provider { api_key: Some(SecretText::new(planted[0])), base_url: Some("http://127.0.0.1:9/v1".to_owned()), ..Provider::default() });
+        config.oidc.insert("sso".to_owned(), Oidc { issuer: "http://127.0.0.1:9".to_owned(), client_id: "c".to_owned(), client_secret: Some(SecretText::new(planted[1])), ..Oidc::default() });
+        config.smtp.url = Some(SecretText::new(&mail.url));
+        config.smtp.from = Some("support@example.com".to_owned());
+    })
+    .await;
+    let owner = app.owner().await;
+    let email = app.email_of(&owner);
+    let mut seen = Vec::new();
+    let nobody = app.nobody();
+    seen.push(nobody.post("/api/auth/signin/credentials", json!({"email": email, "password": planted[2], "code": "123456"})).await.text);
+    seen.push(nobody.get("/api/auth/signin/sso").await.text);
+    let browser = app.signed_in(&owner).await;
+    let crate::support::app::Credentials::Cookie(cookie) = &browser.credentials else { panic!() };
+    let session = cookie.split_once('=').unwrap().1.to_owned();
+    let token = browser.post(&owner.path("/tokens"), json!({"name": "shop"})).await.expect(201)["token"].as_str().unwrap().to_owned();
+    let totp = browser.post("/api/me/totp", json!({})).await.expect(200)["secret"].as_str().unwrap().to_owned();
+    let link = owner.post(&owner.path("/invitations"), json!({"email": "new@example.com", "role": "member"})).await.expect(201)["link"].as_str().unwrap().to_owned();
+    let invitation = link.rsplit('/').next().unwrap().to_owned();
+    nobody.post("/api/auth/password/forgot", json!({"email": email})).await.expect(204);
+    app.drain().await;
+    let reset = mail.letters().iter().find_map(|letter| Some(letter.text.split_once("reset-password?token=")?.1.chars().take_while(char::is_ascii_alphanumeric).collect::<String>())).unwrap();
+    seen.push(browser.post("/api/me/password", json!({"currentPassword": PASSWORD, "newPassword": planted[3]})).await.text);
+    for path in ["", "/members", "/invitations", "/tokens", "/audit?limit=100", "/models", "/assistants"] {
+        seen.push(browser.get(&owner.path(path)).await.text);
+    }
+    for path in ["/api/me", "/api/me/sessions", "/api/auth/session", "/api/auth/providers", "/api/workspaces"] {
+        seen.push(browser.get(path).await.text);
+    }
+    let mut secrets: Vec<String> = planted.iter().map(|&secret| secret.to_owned()).collect();
+    secrets.extend([session, token, totp, invitation, reset, PASSWORD.to_owned()]);
+    let logged = String::from_utf8_lossy(&log.0.lock()).into_owned();
+    let told = app.app.db.read(|connection| illumichat::events::list_after(connection, None, 0, 1000)).unwrap();
+    let told = told.iter().map(|event| event.data.to_string()).collect::<String>();
+    // The database has hashes and sealed values: not one of these in plain.
+    app.app.db.checkpoint().await.unwrap();
+    let database = std::fs::read(app.app.config.database_path()).unwrap();
+    for secret in secrets {
+        assert!(secret.len() >= 10);
+        assert!(!seen.iter().any(|text| text.contains(&secret)), "{secret} was answered");
+        assert!(!logged.contains(&secret), "{secret} was logged");
+        assert!(!told.contains(&secret), "{secret} is in an event");
+        assert!(!database.windows(secret.len()).any(|bytes| bytes == secret.as_bytes()), "{secret} lies in the database");
+    }
+}
+
+#[tokio::test]
+async fn exactly_the_figure_passes_whatever_is_forwarded() {
+    let app = TestApp::with(|config| {
+        config.limits.enabled = true;
+        config.limits.api = 5;
+    })
+    .await;
+    let owner = app.owner().await;
+    let call = async |number: usize| {
+        let request = owner.request(Method::GET, "/api/workspaces").header("x-forwarded-for", format!("203.0.113.{number}"));
+        owner.send(request).await
+    };
+    for number in 0..5 {
+        assert_eq!(call(number).await.status, 200, "request {number}");
+    }
+    let refused = call(5).await;
+    let wait = refused.header("retry-after").parse::<u64>().unwrap();
+    assert!((1..=12).contains(&wait), "{wait}");
+    assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), ("5", "0"));
+    assert_eq!(refused.header("ratelimit-reset").parse::<u64>().unwrap(), wait);
+    refused.expect_error(429, "rate_limit:api");
+    // Another's budget is another's.
+    app.owner().await.get("/api/workspaces").await.expect(200);
+}
+
+#[tokio::test]
+async fn guesses_are_counted_by_the_socket_and_not_by_what_is_forwarded() {
+    let app = TestApp::with(|_| {}).await;
+    let owner = app.owner().await;
+    let email = app.email_of(&owner);
+    let nobody = app.nobody();
+    let guess = async |number: usize| {
+        let request = nobody.request(Method::POST, "/api/auth/signin/credentials").header("x-forwarded-for", format!("203.0.113.{number}"));
+        nobody.send(request.json(&json!({"email": email, "password": "wrong password"}))).await.status
+    };
+    for number in 0..10 {
+        assert_eq!(guess(number).await, 401);
+    }
+    assert_eq!(guess(10).await, 429);
+}
+
+/// The middle of many, of emails that are known and of those that are not, asked in turn.
+#[tokio::test]
+async fn known_and_unknown_emails_take_as_long() {
+    let app = TestApp::with(|config| (config.limits.signin_account, config.limits.signin_address) = (1000, 1000)).await;
+    let owner = app.owner().await;
+    let known = app.email_of(&owner);
+    let nobody = app.nobody();
+    let mut times = [Vec::new(), Vec::new()];
+    for round in 0..24 {
+        for (which, email) in [known.as_str(), "nobody@example.com"].into_iter().enumerate() {
+            let clock = std::time::Instant::now();
+            let reply = nobody.post("/api/auth/signin/credentials", json!({"email": email, "password": "wrong password"})).await;
+            assert_eq!(reply.status, 401);
+            if round > 3 {
+                times[which].push(clock.elapsed());
+            }
+        }
+    }
+    let [known, unknown] = times.map(|mut times| {
+        times.sort();
+        times[times.len() / 2].as_secs_f64()
+    });
+    assert!(known / unknown < 2.0 && unknown / known < 2.0, "{known} and {unknown}");
+}

@@ -37,7 +37,9 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         expect_json(request)?;
         let bytes = read_limited(body, KIB << 10).await?;
-        Ok(Body(parse_json(&bytes)?))
+        // The chat's clients tell its errors by their code.
+        let is_chat = request.original_uri().path() == "/api/chat";
+        Ok(Body(parse_json(&bytes).map_err(|error: Error| if is_chat { error.context("chat") } else { error })?))
     }
 }
 

@@ -301,7 +301,7 @@ async fn ask(app: &App, answers: &Answers, opened: Opened, session: &Session, me
         }
     };
     let is_first = conversation_id.is_none();
-    let question = Question { conversation_id, messages, idempotency: None, session_token: new_token };
+    let question = Question { conversation_id, messages, idempotency: None, session_token: new_token, replaces: None, web_search: None };
     let answering = answering::start(app, answers, opened.assistant, asker, question).await.map_err(widget)?;
     if is_first {
         let (workspace_id, id, conversation_id) = (opened.workspace_id, session.id.clone(), answering.conversation_id.clone());

@@ -1,5 +1,6 @@
 //! The product, tried from outside. Files are named after the addresses they try.
 
+mod answers;
 mod architecture;
 mod assistants;
 mod auth;
@@ -8,13 +9,16 @@ mod conversations;
 mod crash;
 mod documents;
 mod embed;
+mod hostile;
 mod llm;
 mod openapi;
 mod projects;
 mod providers;
+mod resume;
 mod schema;
 mod search;
 mod support;
+mod tools;
 mod web;
 mod widget;
 mod workspaces;

@@ -3,5 +3,6 @@
 pub mod app;
 pub mod llm_server;
 pub mod stream;
+pub mod web_server;
 
 pub use app::{Client, Reply, TestApp, spawn_app};

@@ -36,6 +36,8 @@ pub mod access;
 
 pub mod workspaces;
 
+pub mod providers;
+
 pub mod files;
 
 pub mod assistants;

@@ -31,6 +31,7 @@ use crate::{
     conversations::{self, Channel, Citation, Message, MessageRole, Source},
     error::{Error, Result},
     http::{Body, NoContent, Tag},
+    providers,
     secrets::sha256_hex,
 };
 
@@ -186,7 +187,7 @@ impl MessagesApi {
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
             assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)
@@ -213,7 +214,7 @@ impl ChatApi {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let body = body.0;
         let messages = check_messages(body.messages).map_err(|error| error.context("chat"))?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let assistant = assistants::service::get_usable(&app, connection, &who, &body.assistant_id)?;
             if let Some(id) = &body.chat_id {
@@ -244,7 +245,7 @@ impl ChatApi {
     async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         seen(&app, &who, &chat_id, &message_id)?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let (assistant, messages) = app
             .db
             .read(|connection| {

@@ -37,6 +37,11 @@ impl Rounds {
         if self.done >= MOST_ROUNDS || is_full { Vec::new() } else { toolbox.tools().to_vec() }
     }
 
+    /// Whether what the model calls is still looked at.
+    pub(super) fn may_go_on(&self) -> bool {
+        self.done <= MOST_ROUNDS
+    }
+
     /// Calls what the model asked for, and writes down what came of it.
     pub(super) async fn run(&mut self, work: &Work, draft: &mut Draft, toolbox: &mut Toolbox, text: String, calls: Vec<llm::ToolCall>) {
         self.done += 1;

@@ -18,12 +18,13 @@ use super::{
 };
 use crate::{
     app::App,
-    assistants::{AnswerMode, Assistant},
+    assistants::{self, AnswerMode, Assistant},
     clock::Timestamp,
     conversations::{Citation, MessageStatus, Source, store as conversations},
     error::{Code, Error, Result},
     knowledge::{self, model::Mode},
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
+    providers,
     tools::{self, Toolbox},
 };
 
@@ -147,13 +148,18 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
     let usage = draft.receipt.usage;
     let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
     let receipt = serde_json::to_string(&draft.receipt).ok();
-    let (workspace_id, message_id) = (work.workspace_id.clone(), work.message_id.clone());
+    let by_provider = !draft.receipt.served_by.is_empty() && draft.receipt.served_by != EXTRACTIVE;
+    let (workspace_id, message_id, assistant_id, now) = (work.workspace_id.clone(), work.message_id.clone(), work.assistant.id.clone(), work.began);
     let stored = work
         .app
         .db
         .write(move |tx| {
             let outcome = conversations::Outcome { content: &content, sources: &sources, citations: &citations, status, receipt: receipt.as_deref() };
-            conversations::finish_answer(tx, &workspace_id, &message_id, &outcome)
+            conversations::finish_answer(tx, &workspace_id, &message_id, &outcome)?;
+            if by_provider {
+                assistants::store::add_used(tx, &workspace_id, &assistant_id, now, usage.input_tokens, usage.output_tokens)?;
+            }
+            Ok(())
         })
         .await;
     let end = match (stored, end) {
@@ -183,7 +189,11 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
 }
 
 async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
-    let answerer = work.app.models.answerer(&work.assistant.model);
+    let (answerers, used) = work.app.db.read(|connection| {
+        let models = providers::models(&work.app, connection, &work.workspace_id)?;
+        let used = assistants::store::find_used(connection, &work.workspace_id, &work.assistant.id, work.began)?;
+        Ok((models.answerers(&work.assistant.model), used))
+    })?;
     let polite = small_talk::reply(&work.question);
     // 1 and 2. The question with what was said before it, and the passages for it.
     let found = if polite.is_some() || work.project_ids.is_empty() { None } else { Some(retrieve(work, draft).await?) };
@@ -201,13 +211,11 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     let passages = found.map(|found| found.passages).unwrap_or_default();
     draft.receipt.decision.grounded = grounded;
     draft.receipt.passages = passages.iter().map(Into::into).collect();
-    let mut toolbox = match answerer {
-        Answerer::Provider { .. } if polite.is_none() => Some(Toolbox::open(work.tool_context(), &work.assistant, work.web_search).await?),
-        Answerer::Provider { .. } => Some(Toolbox::none(work.tool_context())),
-        _ => None,
-    };
+    let is_spent = work.assistant.budget.is_spent(used.answers, used.tokens);
+    let asks_model = !is_spent && answerers.iter().take_while(|answerer| !matches!(answerer, Answerer::Builtin)).any(|answerer| matches!(answerer, Answerer::Provider(_)));
+    let mut toolbox = if asks_model && polite.is_none() { Toolbox::open(work.tool_context(), &work.assistant, work.web_search).await? } else { Toolbox::none(work.tool_context()) };
     // What the documents do not say a tool may find.
-    if grounded && !answerable && toolbox.as_ref().is_none_or(Toolbox::is_empty) {
+    if grounded && !answerable && toolbox.is_empty() {
         draft.receipt.decision.why = "the documents do not answer the question".to_owned();
         EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
         say(work, draft, &builtin::not_found(work));
@@ -215,33 +223,29 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     }
     let passages = if answerable { passages } else { Vec::new() };
     // 4 and 5. The answer, with its citations.
-    match answerer {
-        Answerer::Provider { endpoint, model, context_tokens } => {
-            let mut toolbox = toolbox.take().unwrap_or_else(|| Toolbox::none(work.tool_context()));
-            let asked = ask_model(work, draft, &endpoint, &model, context_tokens, passages.clone(), grounded, &mut toolbox).await;
-            toolbox.close().await;
-            match asked? {
-                Asked::Answered(end) => Ok(end),
-                Asked::Unanswered(failure) => {
-                    draft.receipt.fallbacks.push(Fallback {
-                        from: work.assistant.model.clone(),
-                        failure: failure.name().to_owned(),
-                        message: failure.to_string(),
-                    });
-                    builtin::answer(work, draft, &passages, polite).await
-                }
+    for answerer in answerers {
+        let stood_in = match answerer {
+            Answerer::Builtin => break,
+            Answerer::Unconfigured { name } => Fallback { from: name, failure: "unconfigured".to_owned(), message: "The model's provider has no key yet.".to_owned() },
+            Answerer::Provider(route) if is_spent => {
+                Fallback { from: route.name, failure: "budget".to_owned(), message: "The assistant's budget for the day is spent.".to_owned() }
             }
-        }
-        Answerer::Builtin => builtin::answer(work, draft, &passages, polite).await,
-        Answerer::Unconfigured => {
-            draft.receipt.fallbacks.push(Fallback {
-                from: work.assistant.model.clone(),
-                failure: "unconfigured".to_owned(),
-                message: "The model's provider has no key yet.".to_owned(),
-            });
-            builtin::answer(work, draft, &passages, polite).await
-        }
+            Answerer::Provider(route) => match ask_model(work, draft, &route, passages.clone(), grounded, &mut toolbox).await {
+                Ok(Asked::Answered(end)) => {
+                    toolbox.close().await;
+                    return Ok(end);
+                }
+                Ok(Asked::Unanswered(failure)) => Fallback { from: route.name, failure: failure.name().to_owned(), message: failure.to_string() },
+                Err(error) => {
+                    toolbox.close().await;
+                    return Err(error);
+                }
+            },
+        };
+        draft.receipt.fallbacks.push(stood_in);
     }
+    toolbox.close().await;
+    builtin::answer(work, draft, &passages, polite).await
 }
 
 struct Found {
@@ -347,55 +351,36 @@ enum Asked {
     Unanswered(Failure),
 }
 
-/// How often a model is asked before its first word, and how long is waited in between.
-const TRIES: u32 = 2;
-const PAUSE: Duration = Duration::from_millis(300);
-
-#[expect(clippy::too_many_arguments, reason = "what one turn of a model needs")]
-async fn ask_model(
-    work: &Work,
-    draft: &mut Draft,
-    endpoint: &llm::Endpoint,
-    model: &str,
-    context_tokens: u32,
-    passages: Vec<Passage>,
-    grounded: bool,
-    toolbox: &mut Toolbox,
-) -> Result<Asked> {
-    let answer_tokens = u32::try_from(work.assistant.max_tokens).unwrap_or(4096).min(context_tokens / 2).max(1);
-    let window = usize::try_from(context_tokens.saturating_sub(answer_tokens)).unwrap_or(0);
+async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages: Vec<Passage>, grounded: bool, toolbox: &mut Toolbox) -> Result<Asked> {
+    let answer_tokens = u32::try_from(work.assistant.max_tokens).unwrap_or(4096).min(route.context_tokens / 2).max(1);
+    let window = usize::try_from(route.context_tokens.saturating_sub(answer_tokens)).unwrap_or(0);
     let messages = prompt::messages(&work.assistant.instructions, &passages, grounded, !toolbox.is_empty(), &work.history, &work.question, window);
     draft.receipt.prompt = messages.iter().map(|message| (role(message).to_owned(), message.text().to_owned())).collect();
     let mut rounds = Rounds::new(passages, messages);
-    let mut request = llm::Request { model: model.to_owned(), messages: Vec::new(), temperature: Some(work.assistant.temperature), max_tokens: Some(answer_tokens), tools: Vec::new() };
-    let mut tries = 0;
+    let mut request = llm::Request { model: route.model.clone(), messages: Vec::new(), temperature: Some(work.assistant.temperature), max_tokens: Some(answer_tokens), tools: Vec::new() };
+    // Said before it is true, because an answer that is stopped ends in the middle of this.
+    draft.receipt.served_by.clone_from(&route.name);
     loop {
-        tries += 1;
         request.messages.clone_from(&rounds.messages);
         request.tools = rounds.tools(toolbox, window);
-        match stream_model(work, draft, endpoint, request.clone(), &rounds, grounded).await {
-            Ok(Spoken { calls, text, .. }) if !calls.is_empty() => {
-                rounds.run(work, draft, toolbox, text, calls).await;
-                tries = 0;
-            }
+        match stream_model(work, draft, route, request.clone(), &rounds, grounded).await {
+            Ok(Spoken { calls, text, .. }) if !calls.is_empty() && rounds.may_go_on() => rounds.run(work, draft, toolbox, text, calls).await,
             Ok(Spoken { end, .. }) => {
+                if draft.text.is_empty() {
+                    say(work, draft, &builtin::not_found(work));
+                }
                 let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
                 draft.citations = align::citations(&draft.text, &known);
-                draft.receipt.served_by.clone_from(&work.assistant.model);
                 return Ok(Asked::Answered(end));
             }
             Err(failure) if !draft.text.is_empty() => {
-                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed in mid-answer");
+                tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed in mid-answer");
                 draft.answered = true;
-                draft.receipt.served_by.clone_from(&work.assistant.model);
                 return Err(Error::upstream("The answer broke off, because the model's provider failed. Ask again to get the whole of it."));
             }
-            Err(failure) if failure.is_retryable_before_first_token() && tries < TRIES && Instant::now() + PAUSE < work.patience => {
-                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed and is asked once more");
-                tokio::time::sleep(PAUSE).await;
-            }
             Err(failure) => {
-                tracing::warn!(provider = %endpoint.name, %failure, "a provider failed; the built-in answerer takes the turn");
+                tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed; the next one takes the turn");
+                draft.receipt.served_by.clear();
                 return Ok(Asked::Unanswered(failure));
             }
         }
@@ -419,12 +404,12 @@ struct Spoken {
 }
 
 /// Passes one round of a model's answer on as it comes.
-async fn stream_model(work: &Work, draft: &mut Draft, endpoint: &llm::Endpoint, request: llm::Request, rounds: &Rounds, grounded: bool) -> std::result::Result<Spoken, Failure> {
+async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, request: llm::Request, rounds: &Rounds, grounded: bool) -> std::result::Result<Spoken, Failure> {
     let passages = &rounds.passages;
     let addresses = passages.iter().flat_map(|passage| [passage.text.as_str(), passage.url.as_deref().unwrap_or_default()]);
     let mut filter = Filter::new(addresses.chain(rounds.results.iter().map(String::as_str)).chain([work.assistant.instructions.as_str()]));
     let mut guard = Guard::new(&[&work.assistant.instructions, &prompt::rules(grounded, true, true)]);
-    let mut stream = llm::stream(&work.app.client, endpoint, request);
+    let mut stream = llm::ask(&work.app.client, &work.app.ids, route, request, work.patience);
     let mut opening = String::new();
     let mut is_open = !grounded || !draft.text.is_empty();
     let mut spoken = Spoken { end: End::Stop, calls: Vec::new(), text: String::new() };

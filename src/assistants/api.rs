@@ -1,10 +1,10 @@
-//! The operations on assistants, and the list of models.
+//! The operations on assistants.
 
 use poem::web::Data;
 use poem_openapi::{
     Object, OpenApi,
     param::{Header, Path, Query},
-    payload::{Json, Response},
+    payload::Json,
     types::MaybeUndefined,
 };
 use serde::Deserialize;
@@ -13,20 +13,18 @@ use super::{
     merge::Merge,
     model::{AnswerMode, Assistant, Visibility},
     service,
-    settings::{Handoff, Retrieval, Widget},
+    settings::{Budget, Handoff, Retrieval, Widget},
     store,
 };
 use crate::{
     access::{Editor, Viewer},
     app::App,
-    db::Tx,
     error::{Error, Result},
     http::{Body, Listing, NoContent, Paging, Tag, patch},
-    workspaces,
+    providers,
 };
 
 pub struct AssistantsApi;
-pub struct ModelsApi;
 
 /// The fields that can be written; in a PATCH, what is left out stays as it is.
 #[derive(Object, Deserialize)]
@@ -53,6 +51,7 @@ pub struct AssistantFields {
     widget: Option<Merge<Widget>>,
     handoff: Option<Merge<Handoff>>,
     retrieval: Option<Merge<Retrieval>>,
+    budget: Option<Merge<Budget>>,
 }
 
 impl AssistantFields {
@@ -86,6 +85,9 @@ impl AssistantFields {
         if let Some(retrieval) = self.retrieval {
             assistant.retrieval = retrieval.over("retrieval", &assistant.retrieval)?;
         }
+        if let Some(budget) = self.budget {
+            assistant.budget = budget.over("budget", &assistant.budget)?;
+        }
         assistant.check()?;
         Ok(named)
     }
@@ -97,11 +99,16 @@ fn set<T>(field: &mut T, value: Option<T>) {
     }
 }
 
-type Versioned = Response<Json<Assistant>>;
+/// An assistant and its ETag.
+#[derive(poem_openapi::ApiResponse)]
+pub enum Versioned {
+    #[oai(status = 200)]
+    Ok(Json<Assistant>, #[oai(header = "ETag")] String),
+}
 
-fn versioned(assistant: Assistant) -> Versioned {
+pub(super) fn versioned(assistant: Assistant) -> Versioned {
     let etag = assistant.etag();
-    Response::new(Json(assistant)).header("etag", etag)
+    Versioned::Ok(Json(assistant), etag)
 }
 
 #[OpenApi(prefix_path = "/api/workspaces/:ws/assistants", tag = "Tag::Assistants")]
@@ -110,10 +117,11 @@ impl AssistantsApi {
     #[oai(path = "/", method = "get", operation_id = "list_assistants")]
     async fn list_assistants(&self, app: Data<&App>, who: Viewer, q: Query<Option<String>>, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Assistant>> {
         let paging = Paging::new(limit.0, offset.0, who.flat)?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         app.db.read(|connection| {
             let (data, total) = store::list_assistants(connection, &who, q.0.as_deref(), paging.limit, paging.offset)?;
-            let data = data.into_iter().map(|assistant| service::present(&app, connection, &who.workspace_id, assistant)).collect::<Result<_>>()?;
+            let presenter = service::Presenter::new(&app, connection, &who.workspace_id)?;
+            let data = data.into_iter().map(|assistant| presenter.present(assistant)).collect();
             Ok(Listing { data, total, paging, flat: who.flat })
         })
     }
@@ -124,10 +132,10 @@ impl AssistantsApi {
         let name = body.0.name.clone().ok_or_else(|| Error::invalid("name", "is required"))?;
         let mut assistant = service::new_assistant(&app, &who.user_id, name);
         let named = body.0.over(&mut assistant)?;
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let write = app.db.clone();
-        let (app, workspace_id) = (app.0.clone(), who.workspace_id.clone());
-        let assistant = write.write(move |tx| save(&app, tx, &workspace_id, &assistant, named)).await?;
+        let (app, workspace_id, who) = (app.0.clone(), who.workspace_id.clone(), who.user_id.clone());
+        let assistant = write.write(move |tx| service::save(&app, tx, &workspace_id, &who, None, &assistant, named)).await?;
         let etag = assistant.etag();
         Ok(AssistantCreated::Created(Json(assistant), etag))
     }
@@ -135,7 +143,7 @@ impl AssistantsApi {
     /// One assistant
     #[oai(path = "/:id", method = "get", operation_id = "get_assistant")]
     async fn get_assistant(&self, app: Data<&App>, who: Viewer, id: Path<String>) -> Result<Versioned> {
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         Ok(versioned(app.db.read(|connection| service::get_usable(&app, connection, &who, &id))?))
     }
 
@@ -149,18 +157,16 @@ impl AssistantsApi {
         #[oai(name = "If-Match")] if_match: Header<Option<String>>,
         body: Body<AssistantFields>,
     ) -> Result<Versioned> {
-        app.models.ready(&app.client).await;
+        providers::ready(&app, &who.workspace_id).await?;
         let (app, who) = (app.0.clone(), who.0);
         let write = app.db.clone();
         let assistant = write
             .write(move |tx| {
                 let mut assistant = service::get_usable(&app, tx, &who, &id)?;
-                if if_match.0.is_some_and(|tags| !names(&tags, &assistant.etag())) {
-                    return Err(Error::conflict("Somebody else has changed this assistant since you read it. Read it again and repeat your change."));
-                }
+                check_if_match(if_match.0.as_deref(), &assistant)?;
+                let before = assistant.clone();
                 let model_named = body.0.over(&mut assistant)?;
-                assistant.updated_at = app.now();
-                save(&app, tx, &who.workspace_id, &assistant, model_named)
+                service::save(&app, tx, &who.workspace_id, &who.user_id, Some(&before), &assistant, model_named)
             })
             .await?;
         Ok(versioned(assistant))
@@ -168,10 +174,16 @@ impl AssistantsApi {
 
     /// Delete an assistant with its conversations
     #[oai(path = "/:id", method = "delete", operation_id = "delete_assistant")]
-    async fn delete_assistant(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
+    async fn delete_assistant(&self, app: Data<&App>, who: Editor, id: Path<String>, #[oai(name = "If-Match")] if_match: Header<Option<String>>) -> Result<NoContent> {
         let workspace_id = who.workspace_id.clone();
-        let found = app.db.write(move |tx| store::delete_assistant(tx, &workspace_id, &id)).await?;
-        if found { Ok(NoContent) } else { Err(Error::not_found("assistant")) }
+        app.db
+            .write(move |tx| {
+                let assistant = store::find_assistant(tx, &workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
+                check_if_match(if_match.0.as_deref(), &assistant)?;
+                store::delete_assistant(tx, &workspace_id, &id)
+            })
+            .await?;
+        Ok(NoContent)
     }
 }
 
@@ -182,73 +194,15 @@ pub enum AssistantCreated {
     Created(Json<Assistant>, #[oai(header = "ETag")] String),
 }
 
+/// Refuses a change of what somebody else has changed since it was read.
+pub(super) fn check_if_match(header: Option<&str>, assistant: &Assistant) -> Result<()> {
+    if header.is_some_and(|tags| !names(tags, &assistant.etag())) {
+        return Err(Error::conflict("Somebody else has changed this assistant since you read it. Read it again and repeat your change."));
+    }
+    Ok(())
+}
+
 /// Whether an `If-Match` header names this ETag.
 fn names(header: &str, etag: &str) -> bool {
     header.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
-}
-
-/// Writes an assistant, new or changed, and reads it back as it is shown.
-fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant, model_named: bool) -> Result<Assistant> {
-    if model_named {
-        service::check_model(app, tx, workspace_id, &assistant.model)?;
-    }
-    match store::find_assistant(tx, workspace_id, &assistant.id)? {
-        None => store::insert_assistant(tx, workspace_id, assistant)?,
-        Some(_) => store::update_assistant(tx, workspace_id, assistant)?,
-    }
-    let saved = store::find_assistant(tx, workspace_id, &assistant.id)?.ok_or_else(|| Error::not_found("assistant"))?;
-    service::present(app, tx, workspace_id, saved)
-}
-
-/// A model that an assistant can be given.
-#[derive(Object)]
-#[oai(rename_all = "camelCase")]
-pub struct Model {
-    id: String,
-    name: String,
-    provider: String,
-    /// Whether it works without the internet.
-    offline: bool,
-    context_tokens: i64,
-    /// Whether the workspace allows it.
-    allowed: bool,
-    /// Whether its provider answers and has a key; advice, not a gate.
-    available: bool,
-    #[oai(skip_serializing_if_is_none)]
-    reason: Option<String>,
-    /// Whether assistants that name no model get this one.
-    default: bool,
-}
-
-#[derive(Object)]
-pub struct Models {
-    data: Vec<Model>,
-}
-
-#[OpenApi(prefix_path = "/api/workspaces/:ws/models", tag = "Tag::Models")]
-impl ModelsApi {
-    /// The models that can be named
-    #[oai(path = "/", method = "get", operation_id = "list_models")]
-    async fn list_models(&self, app: Data<&App>, who: crate::access::Member) -> Result<Json<Models>> {
-        app.models.ready(&app.client).await;
-        let (default, allowed) = app.db.read(|connection| workspaces::store::find_models(connection, &who.workspace_id))?;
-        let default = app.models.default_model(default.as_deref());
-        let data = app
-            .models
-            .models()
-            .into_iter()
-            .map(|model| Model {
-                allowed: allowed.is_empty() || allowed.iter().any(|name| *name == model.id || *name == model.name),
-                default: model.id == default || model.name == default,
-                id: model.id,
-                name: model.name,
-                provider: model.provider,
-                offline: model.offline,
-                context_tokens: i64::from(model.context_tokens),
-                available: model.available,
-                reason: model.reason,
-            })
-            .collect();
-        Ok(Json(Models { data }))
-    }
 }

@@ -9,9 +9,12 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    http::CHANGE,
+};
 
-/// A partial `T`; in the OpenAPI document it looks like a `T`, of which every field may be left out.
+/// A partial `T`; `http` completes the OpenAPI document by its schema, a `T` of which every field may be left out.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Merge<T>(Value, #[serde(skip)] PhantomData<T>);
@@ -52,11 +55,11 @@ impl<T: Type> Type for Merge<T> {
     type RawElementValueType = Self;
 
     fn name() -> Cow<'static, str> {
-        T::name()
+        format!("{}{CHANGE}", T::name()).into()
     }
 
     fn schema_ref() -> MetaSchemaRef {
-        T::schema_ref()
+        MetaSchemaRef::Reference(Self::name().into_owned())
     }
 
     fn register(registry: &mut Registry) {

@@ -1,11 +1,15 @@
 //! Assistants: who answers, how, and for whom.
 
 mod api;
+mod history;
 mod merge;
 pub mod model;
 pub mod service;
 pub mod settings;
+mod sharing;
 pub mod store;
 
-pub use api::{AssistantsApi, ModelsApi};
+pub use api::AssistantsApi;
+pub use history::HistoryApi;
+pub use sharing::SharingApi;
 pub use model::{AnswerMode, Assistant, Visibility};

@@ -3,9 +3,9 @@
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use super::settings::{Handoff, Retrieval, Widget};
+use super::settings::{Budget, Handoff, Retrieval, Widget};
 use crate::{
-    access::{Caller, Role, model::check_name},
+    access::model::check_name,
     clock::Timestamp,
     error::{Error, Result},
 };
@@ -18,7 +18,7 @@ pub enum Visibility {
     Public,
     /// Every member but guests.
     Workspace,
-    /// Its creator, owners and admins.
+    /// Its creator, owners, admins, and whoever has been granted access.
     Private,
 }
 
@@ -63,6 +63,7 @@ pub struct Assistant {
     pub widget: Widget,
     pub handoff: Handoff,
     pub retrieval: Retrieval,
+    pub budget: Budget,
     pub project_count: i64,
     pub created_by: Option<String>,
     pub created_at: Timestamp,
@@ -76,15 +77,6 @@ pub struct Assistant {
 impl Assistant {
     pub fn etag(&self) -> String {
         format!("\"v{}\"", self.version)
-    }
-
-    /// Whether somebody of its workspace may use it.
-    pub fn may_be_used_by(&self, who: &Caller) -> bool {
-        match self.visibility {
-            Visibility::Public => true,
-            Visibility::Workspace => who.role >= Role::Member,
-            Visibility::Private => who.is_admin() || self.created_by.as_deref() == Some(&who.user_id),
-        }
     }
 
     /// What every write must leave true.
@@ -122,6 +114,7 @@ impl Assistant {
             return Err(Error::invalid("visibility", "must be public while the widget is on, because strangers reach it there"));
         }
         self.widget.check()?;
+        self.budget.check()?;
         self.retrieval.check()
     }
 }

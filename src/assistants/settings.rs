@@ -155,6 +155,35 @@ impl Widget {
     }
 }
 
+/// How much of a provider an assistant may use a day (in UTC); the built-in answerer takes the turns beyond it.
+#[derive(Debug, Clone, PartialEq, Default, Object, Serialize, Deserialize)]
+#[oai(rename_all = "camelCase", rename = "AssistantBudget")]
+#[serde(rename_all = "camelCase", default)]
+pub struct Budget {
+    /// Answers by a provider; null for as many as are asked for.
+    pub answers_per_day: Option<i64>,
+    /// Tokens in and out together.
+    pub tokens_per_day: Option<i64>,
+}
+
+impl Budget {
+    const MOST: i64 = 1_000_000_000_000;
+
+    /// Whether so much use leaves nothing of it.
+    pub fn is_spent(&self, answers: i64, tokens: i64) -> bool {
+        self.answers_per_day.is_some_and(|most| answers >= most) || self.tokens_per_day.is_some_and(|most| tokens >= most)
+    }
+
+    pub fn check(&self) -> Result<()> {
+        for (field, most) in [("budget.answersPerDay", self.answers_per_day), ("budget.tokensPerDay", self.tokens_per_day)] {
+            if most.is_some_and(|most| !(0..=Self::MOST).contains(&most)) {
+                return Err(Error::invalid(field, "must be a number of 0 or more, or null for no limit"));
+            }
+        }
+        Ok(())
+    }
+}
+
 fn check_domain(domain: &str) -> Option<String> {
     let domain = domain.trim().trim_end_matches('.').to_ascii_lowercase();
     let name = domain.strip_prefix("*.").unwrap_or(&domain);

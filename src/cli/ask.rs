@@ -10,6 +10,7 @@ use crate::{
     app::App,
     assistants,
     conversations::{self, Channel, MessageRole, Source},
+    providers,
     error::{Code, Error, Result},
 };
 
@@ -128,7 +129,7 @@ impl Talk<'_> {
 
     async fn ask(&mut self, question: String) -> Result<()> {
         let app = self.app;
-        app.models.ready(&app.client).await;
+        providers::ready(app, &self.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let assistant = assistants::store::find_assistant(connection, &self.workspace_id, &self.assistant_id)?.ok_or_else(|| Error::not_found("assistant"))?;
             assistants::service::present(app, connection, &self.workspace_id, assistant)

@@ -136,7 +136,16 @@ pub struct Provider {
     pub kind: Option<String>,
     pub api_key: Option<SecretText>,
     pub base_url: Option<String>,
+    /// The models that it has; where none is named, it is asked.
     pub models: Vec<String>,
+    /// Who takes a turn that it fails, before the built-in answerer does.
+    pub fallback_model: Option<String>,
+    /// How often a request is sent again before the first token; 2 where it is not set.
+    pub retries: Option<u32>,
+    /// How long the beginning of an answer is waited for; 20 where it is not set.
+    pub first_byte_seconds: Option<u64>,
+    /// How long an answer may pause; 30 where it is not set.
+    pub idle_seconds: Option<u64>,
 }
 
 impl Default for Config {

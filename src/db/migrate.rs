@@ -32,6 +32,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     2 "0002_assistants",
     3 "0003_knowledge",
     4 "0004_conversations",
+    6 "0006_providers",
     8 "0008_tools",
     9 "0009_events",
 ];

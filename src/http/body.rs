@@ -39,7 +39,12 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
         let bytes = read_limited(body, KIB << 10).await?;
         // The chat's clients tell its errors by their code.
         let is_chat = request.original_uri().path() == "/api/chat";
-        Ok(Body(parse_json(&bytes).map_err(|error: Error| if is_chat { error.context("chat") } else { error })?))
+        let named = |error: Error| if is_chat { error.context("chat") } else { error };
+        // serde would take a list for an object, field by field.
+        if bytes.trim_ascii_start().starts_with(b"[") {
+            return Err(named(Error::bad_request("The body is a list; this address needs a JSON object.")).into());
+        }
+        Ok(Body(parse_json(&bytes).map_err(named)?))
     }
 }
 

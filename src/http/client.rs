@@ -136,6 +136,8 @@ impl Policy {
             Host::Ipv4(address) if !self.allows(IpAddr::V4(address)) => Err(refused(&address.to_string())),
             Host::Ipv6(address) if !self.allows(IpAddr::V6(address)) => Err(refused(&address.to_string())),
             Host::Domain(name) if self.airgap && !is_localhost(name) => Err(refused(name)),
+            // The operator named it for another port, and whoever resolves the name cannot see the port any more.
+            Host::Domain(name) if self.names_host(name) => Err(refused(name)),
             _ => Ok(()),
         }
     }
@@ -260,6 +262,8 @@ mod tests {
         assert!(check(&policy, "http://10.1.2.3/") && !check(&policy, "http://10.2.0.1/"));
         assert!(check(&policy, "http://127.0.0.1:9000/") && !check(&policy, "http://127.0.0.1:9001/"));
         assert!(policy.names_host("Ollama.internal."));
+        let policy = Policy::new(&["ollama.internal:11434".into()], false);
+        assert!(check(&policy, "http://ollama.internal:11434/") && !check(&policy, "http://ollama.internal:22/"));
     }
 
     #[test]

@@ -7,11 +7,13 @@ use futures_util::FutureExt;
 use ipnet::IpNet;
 use poem::{
     Endpoint, IntoResponse, Middleware, Request, Response, Result,
-    http::{HeaderName, HeaderValue, Uri, uri::PathAndQuery},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header, uri::PathAndQuery},
 };
 
 use super::{
     address::client_address,
+    limits,
+    methods::Methods,
     render::{from_poem, respond},
 };
 use crate::{clock::Clock, error::Error, ids::Ids};
@@ -38,6 +40,8 @@ pub struct Front {
     pub clock: Clock,
     pub ids: Ids,
     pub trusted_proxies: Arc<Vec<IpNet>>,
+    /// What each address takes, for `Allow`.
+    pub methods: Arc<Methods>,
 }
 
 impl<E: Endpoint> Middleware<E> for Front {
@@ -67,13 +71,22 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
         request.extensions_mut().insert(scope);
         let span = tracing::info_span!("request", id = %id);
         // A panic is one request's misfortune: it is answered like any fault of ours, and no lock of ours is poisoned by it.
-        let outcome = AssertUnwindSafe(tracing::Instrument::instrument(self.inner.call(request), span.clone())).catch_unwind().await;
-        let _in_span = span.enter();
-        let mut response = match outcome {
-            Ok(Ok(response)) => response.into_response(),
-            Ok(Err(error)) => from_poem(error),
-            Err(panic) => respond(&Error::internal(format!("a handler panicked: {}", said(panic.as_ref())))),
+        let answering = async {
+            let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
+            match outcome {
+                Ok(Ok(response)) => response.into_response(),
+                Ok(Err(error)) => from_poem(error),
+                Err(panic) => respond(&Error::internal(format!("a handler panicked: {}", said(panic.as_ref())))),
+            }
         };
+        let answering = limits::told(answering, |response: &mut Response| response.headers_mut());
+        let mut response = tracing::Instrument::instrument(answering, span.clone()).await;
+        let _in_span = span.enter();
+        if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(header::ALLOW, self.front.methods.allowed(&path));
+        }
+        // On errors too, which are made here; a page or a file may have said it already.
+        response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }
@@ -119,7 +132,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_as_a_fault_of_ours() {
-        let front = Front { clock: Clock::system(), ids: Ids::system(), trusted_proxies: Arc::default() };
+        let front = Front { clock: Clock::system(), ids: Ids::system(), trusted_proxies: Arc::default(), methods: Arc::default() };
         let broken = make_sync(|_| -> Response { panic!("the secret plan") }).with(front);
         let response = broken.call(Request::default()).await.unwrap();
         assert_eq!(response.status(), 500);

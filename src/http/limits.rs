@@ -3,13 +3,15 @@
 //! governor's own algorithm (GCRA) in the house's error, because `tower_governor` asks for a tower service over
 //! `http::Request` and does not compile through poem's compatibility layer.
 
-use std::{hash::Hash, num::NonZeroU32, time::Duration};
+use std::{cell::Cell, future::Future, hash::Hash, num::NonZeroU32, time::Duration};
 
 use governor::{
     Quota, RateLimiter,
     clock::{Clock as _, DefaultClock},
+    middleware::StateInformationMiddleware,
     state::keyed::DashMapStateStore,
 };
+use poem::http::{HeaderMap, HeaderValue};
 
 use crate::{
     config,
@@ -17,7 +19,52 @@ use crate::{
 };
 
 /// One group's limiter; `None` where limits are switched off.
-pub struct Limiter<K: Hash + Eq + Clone>(Option<(u32, RateLimiter<K, DashMapStateStore<K>, DefaultClock>)>);
+pub struct Limiter<K: Hash + Eq + Clone>(Option<Limit<K>>);
+
+struct Limit<K: Hash + Eq + Clone> {
+    count: u32,
+    period: Duration,
+    limiter: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
+}
+
+/// What is left of a budget after a request, as `RateLimit-Limit`, `-Remaining` and `-Reset` tell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Left {
+    limit: u32,
+    remaining: u32,
+    /// Seconds until the budget is whole again; for a refused request, until there is room for one.
+    reset: u64,
+}
+
+tokio::task_local! {
+    /// The tightest of the budgets that the request which is being answered has been counted in.
+    static TIGHTEST: Cell<Option<Left>>;
+}
+
+/// Runs what answers a request, and puts what it left of its budgets on the answer.
+pub(super) async fn told<T>(answering: impl Future<Output = T>, headers: impl FnOnce(&mut T) -> &mut HeaderMap) -> T {
+    TIGHTEST
+        .scope(Cell::new(None), async move {
+            let mut answer = answering.await;
+            if let Some(left) = TIGHTEST.with(Cell::get) {
+                let headers = headers(&mut answer);
+                for (name, value) in [("ratelimit-limit", u64::from(left.limit)), ("ratelimit-remaining", u64::from(left.remaining)), ("ratelimit-reset", left.reset)] {
+                    headers.insert(name, HeaderValue::from(value));
+                }
+            }
+            answer
+        })
+        .await
+}
+
+fn note(left: Left) {
+    // Outside of a request (the command line) nobody is to be told.
+    let _ = TIGHTEST.try_with(|tightest| {
+        if tightest.get().is_none_or(|known| left.remaining <= known.remaining) {
+            tightest.set(Some(left));
+        }
+    });
+}
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// `count` requests in `period`.
@@ -25,7 +72,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let quota = NonZeroU32::new(count).filter(|_| enabled).and_then(|count| {
             Quota::with_period(period / count.get()).map(|quota| quota.allow_burst(count))
         });
-        Limiter(quota.map(|quota| (count, RateLimiter::dashmap(quota))))
+        Limiter(quota.map(|quota| Limit { count, period, limiter: RateLimiter::dashmap(quota).with_middleware() }))
     }
 
     pub fn per_minute(count: u32, enabled: bool) -> Self {
@@ -34,21 +81,33 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     /// Takes one request from the key's budget, or says when there is one again.
     pub fn check(&self, key: &K) -> Result<()> {
-        let Some((count, limiter)) = &self.0 else { return Ok(()) };
-        limiter.check_key(key).map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            Error::new(Code::RateLimit, format!("Too many requests. Try again in {} s.", seconds.max(1))).retry_after(seconds.max(1)).limit(*count)
-        })
+        let Some(Limit { count, period, limiter }) = &self.0 else { return Ok(()) };
+        match limiter.check_key(key) {
+            Ok(state) => {
+                let remaining = state.remaining_burst_capacity();
+                let refill = *period / *count * count.saturating_sub(remaining);
+                note(Left { limit: *count, remaining, reset: whole_seconds(refill) });
+                Ok(())
+            }
+            Err(until) => {
+                let seconds = whole_seconds(until.wait_time_from(DefaultClock::default().now())).max(1);
+                note(Left { limit: *count, remaining: 0, reset: seconds });
+                Err(Error::new(Code::RateLimit, format!("Too many requests. Try again in {seconds} s.")).retry_after(seconds).limit(*count))
+            }
+        }
     }
 
     /// Forgets keys whose budget is whole again. Called now and then, so that memory is bounded by the keys in use.
     pub fn sweep(&self) {
-        if let Some((_, limiter)) = &self.0 {
+        if let Some(Limit { limiter, .. }) = &self.0 {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
     }
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// All groups of the product.

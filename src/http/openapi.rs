@@ -98,6 +98,9 @@ struct Document {
 pub fn complete(text: &str) -> Result<Value> {
     let Document { paths: Paths(paths), rest: mut document } = serde_json::from_str(text)?;
     document.insert("paths".to_owned(), Value::Object(complete_paths(paths)));
+    if let Some(schemas) = document.get_mut("components").and_then(|components| components.get_mut("schemas")).and_then(Value::as_object_mut) {
+        complete_schemas(schemas);
+    }
     Ok(Value::Object(document))
 }
 
@@ -105,6 +108,7 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     let mut flat = Vec::new();
     for (path, item) in paths.iter_mut() {
         let Some(operations) = item.as_object_mut() else { continue };
+        operations.values_mut().for_each(add_paging_ranges);
         if let Some(rest) = path.strip_prefix("/api/workspaces/{ws}/")
             && FLAT.contains(&rest.split('/').next().unwrap_or_default())
         {
@@ -118,6 +122,77 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     }
     paths.extend(flat);
     paths
+}
+
+/// What the end of a schema's name says of a change to its object: any field may be left out, at any depth.
+pub const CHANGE: &str = "Change";
+
+/// A field that may be missing may be null as well, in what is sent and in what is answered; and a change of an object is
+/// the object of which everything may be missing.
+fn complete_schemas(schemas: &mut Map<String, Value>) {
+    let mut wanted: Vec<String> = Vec::new();
+    find_references(&Value::Object(schemas.clone()), &mut wanted);
+    while let Some(name) = wanted.pop() {
+        if schemas.contains_key(&name) {
+            continue;
+        }
+        let Some(mut change) = name.strip_suffix(CHANGE).and_then(|whole| schemas.get(whole)).cloned() else { continue };
+        if let Some(change) = change.as_object_mut() {
+            change.remove("required");
+            for field in change.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|fields| fields.values_mut()) {
+                let inner = field.get("$ref").and_then(Value::as_str).and_then(schema_name).map(str::to_owned);
+                if let Some(inner) = inner.filter(|inner| schemas.get(inner).is_some_and(|schema| schema.get("properties").is_some())) {
+                    let inner = format!("{inner}{CHANGE}");
+                    *field = json!({"$ref": format!("#/components/schemas/{inner}")});
+                    wanted.push(inner);
+                }
+            }
+        }
+        schemas.insert(name, change);
+    }
+    for schema in schemas.values_mut() {
+        let required: Vec<String> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+        for (_, field) in fields.filter(|(name, _)| !required.contains(name)) {
+            if field.get("$ref").is_some() {
+                *field = json!({"allOf": [field.take()], "nullable": true});
+            } else if let Some(field) = field.as_object_mut() {
+                field.insert("nullable".to_owned(), Value::Bool(true));
+            }
+        }
+    }
+}
+
+fn schema_name(reference: &str) -> Option<&str> {
+    reference.strip_prefix("#/components/schemas/")
+}
+
+fn find_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(name) = fields.get("$ref").and_then(Value::as_str).and_then(schema_name) {
+                found.push(name.to_owned());
+            }
+            fields.values().for_each(|value| find_references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| find_references(value, found)),
+        _ => {}
+    }
+}
+
+/// The ranges that every list has; see `Paging`.
+fn add_paging_ranges(operation: &mut Value) {
+    let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+        let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+        let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut).filter(|schema| schema.get("type") == Some(&json!("integer"))) else { continue };
+        if name == "limit" || name == "offset" {
+            schema.insert("minimum".to_owned(), json!(if name == "limit" { 1 } else { 0 }));
+        }
+        if name == "limit" {
+            schema.insert("maximum".to_owned(), json!(100));
+        }
+    }
 }
 
 fn add_workspace_parameter(operation: &mut Value) {

@@ -52,11 +52,6 @@ pub fn respond(error: &Error) -> Response {
     response.set_status(error.status());
     if let Some(seconds) = error.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        if let Some(limit) = error.used_up_limit() {
-            for (name, value) in [("ratelimit-limit", u64::from(limit)), ("ratelimit-remaining", 0), ("ratelimit-reset", seconds)] {
-                response.headers_mut().insert(name, HeaderValue::from(value));
-            }
-        }
     }
     response
 }
@@ -117,7 +112,7 @@ pub fn from_poem(error: poem::Error) -> Response {
 
 fn translate(error: &poem::Error) -> Error {
     if let Some(error) = error.downcast_ref::<ParseParamError>() {
-        return Error::invalid(error.name, plain(&error.reason));
+        return Error::invalid(error.name, why_not(&error.reason));
     }
     if error.is::<ParsePathError>() {
         return Error::not_found("address");
@@ -159,6 +154,19 @@ fn translate(error: &poem::Error) -> Error {
         StatusCode::UNAUTHORIZED => Error::unauthorized("Sign in, or send an API token."),
         status if status.is_client_error() => Error::bad_request(format!("{}.", plain(&error.to_string()))),
         _ => Error::internal(error.to_string()),
+    }
+}
+
+/// What the framework says of a parameter (`failed to parse "integer_int64": … (occurred while parsing "…")`), for a person.
+fn why_not(reason: &str) -> String {
+    let parsed = reason.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": "));
+    let Some((kind, why)) = parsed else { return plain(reason) };
+    let why = why.split(" (occurred while parsing").next().unwrap_or(why);
+    match kind {
+        kind if kind.contains("integer") => "must be a whole number".to_owned(),
+        kind if kind.contains("number") => "must be a number".to_owned(),
+        kind if kind.contains("boolean") => "must be true or false".to_owned(),
+        _ => plain(why),
     }
 }
 

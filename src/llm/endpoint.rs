@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use poem_openapi::Enum;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Failure;
@@ -65,7 +67,9 @@ impl Default for Timeouts {
 }
 
 /// What a provider is, and so which wire format it speaks and where it is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Enum, Serialize, Deserialize)]
+#[oai(rename_all = "kebab-case", rename = "ProviderKind")]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Openai,
     Anthropic,
@@ -110,7 +114,9 @@ impl Kind {
         }
     }
 
-    /// Where it is found unless the settings say otherwise. Gemini is asked at its OpenAI-compatible address.
+    /// Where it is found unless the settings say otherwise. Gemini is asked at its OpenAI-compatible address and not in its
+    /// native format, because all that is asked of it here (streams, tools, usage, both ends) is had there, in the format that
+    /// nine of ten kinds share and that is tried against every fault.
     pub const fn default_base_url(self) -> Option<&'static str> {
         Some(match self {
             Kind::Openai => "https://api.openai.com/v1",

@@ -34,6 +34,8 @@ pub enum Failure {
     Empty,
     /// The provider's content filter stopped the answer.
     Filtered,
+    /// It has failed too often lately and was not asked.
+    Resting { left: Duration },
     /// The endpoint's own settings cannot be used; the words complete "The provider's …".
     Misconfigured(&'static str),
 }
@@ -74,7 +76,19 @@ impl Failure {
             | Failure::OutOfCredit
             | Failure::Invalid(_)
             | Failure::Filtered
+            | Failure::Resting { .. }
             | Failure::Misconfigured(_) => false,
+        }
+    }
+
+    /// Whether the provider itself is to blame, so that others would not fare better just now: not a wrong key, a wrong
+    /// name or an answer that cannot be used.
+    pub fn is_the_providers(&self) -> bool {
+        match self {
+            Failure::Unreachable(why) => *why != Unreachable::Forbidden,
+            Failure::Timeout(_) | Failure::RateLimited { .. } | Failure::CutOff => true,
+            Failure::Status { status, .. } => *status >= 500,
+            _ => false,
         }
     }
 
@@ -92,6 +106,7 @@ impl Failure {
             Failure::Invalid(_) => "invalid",
             Failure::Empty => "empty",
             Failure::Filtered => "filtered",
+            Failure::Resting { .. } => "resting",
             Failure::Misconfigured(_) => "misconfigured",
         }
     }
@@ -106,6 +121,8 @@ impl Failure {
             // Following would hand the key and the conversation to another host.
             300..=399 => Failure::Misconfigured("base address leads elsewhere; it must be the one that answers"),
             401 => Failure::Unauthorized,
+            // Google and xAI call a wrong key a bad request.
+            400 | 403 if error.is_some_and(says_bad_key) => Failure::Unauthorized,
             402 => Failure::OutOfCredit,
             429 if error.is_some_and(says_out_of_credit) => Failure::OutOfCredit,
             429 => Failure::RateLimited { retry_after },
@@ -151,6 +168,11 @@ impl Failure {
         }
         self
     }
+}
+
+fn says_bad_key(error: &Value) -> bool {
+    let words = message_of(error).to_lowercase();
+    words.contains("api key") && ["incorrect", "invalid", "not valid"].iter().any(|word| words.contains(word))
 }
 
 /// OpenAI says `insufficient_quota` in `code` and in `type`.
@@ -232,6 +254,10 @@ impl fmt::Display for Failure {
             }
             Failure::Empty => f.write_str("The model gave an empty answer."),
             Failure::Filtered => f.write_str("The content filter of the model's provider stopped the answer."),
+            Failure::Resting { left } => {
+                let seconds = left.as_secs_f64().ceil();
+                write!(f, "The model's provider has failed several times in a row. It is asked again in {seconds} s.")
+            }
             Failure::Misconfigured(what) => write!(f, "The provider's {what}."),
         }
     }
@@ -336,6 +362,7 @@ mod tests {
             Failure::CutOff,
             Failure::Invalid("something that is no answer"),
             Failure::Empty,
+            Failure::Resting { left: Duration::from_secs(9) },
             Failure::Misconfigured("base address is not a URL"),
         ];
         for failure in failures {

@@ -5,8 +5,8 @@
 //! every address that speaks chat completions, `anthropic` for the Messages API. What they share (deadlines, limits,
 //! the meaning of a status) is in `exchange`, and the bytes of a body are cut into payloads in `body`.
 //!
-//! Left to others: which model is asked and what it is told (`answering`), trying again and falling back
-//! (`answering`, by [`Failure::is_retryable_before_first_token`]), and where keys are kept (`workspaces`).
+//! [`ask`] does so again where that may help. Left to others: which model is asked and what it is told, and who stands in
+//! for a provider that fails (`answering`), and where keys are kept (`providers`).
 //!
 //! Why the wire formats are our own and not a crate's: what counts here is to know exactly how a provider failed (cut
 //! off, silent, refused with which status, rubbish) and to stop it by dropping. A general client reports a 429 as an
@@ -18,6 +18,7 @@ pub mod registry;
 pub mod tokens;
 
 mod anthropic;
+mod attempt;
 mod body;
 mod endpoint;
 mod exchange;
@@ -26,10 +27,11 @@ mod models;
 mod openai;
 mod tool_calls;
 
+pub use attempt::{Breaker, Route, ask};
 pub use endpoint::{Endpoint, Kind, Timeouts};
 pub use failure::{Failure, Unreachable, Wait};
-pub use models::{ListedModel, list_models};
-pub use registry::{Answerer, ModelStatus, Registry};
+pub use models::{ListedModel, check_key, list_models};
+pub use registry::{Answerer, Configured, ModelStatus, Models, Registry};
 
 use futures_util::Stream;
 use serde_json::Value;

@@ -21,8 +21,30 @@ const MODELS: usize = 2000;
 
 /// Asks for the list, in the provider's order, within the endpoint's first-byte timeout.
 pub async fn list_models(client: &Client, endpoint: &Endpoint) -> Result<Vec<ListedModel>, Failure> {
+    get(client, endpoint, "models", read).await
+}
+
+/// Tries the key where the list of models may be had without one: OpenRouter shows its own to everyone, and tells about a
+/// key at an address of its own.
+pub async fn check_key(client: &Client, endpoint: &Endpoint) -> Result<(), Failure> {
+    if endpoint.kind != Kind::Openrouter {
+        return Ok(());
+    }
+    match get(client, endpoint, "key", |_| Ok(())).await {
+        // A stand-in for it may not have that address.
+        Err(Failure::Status { status: 404 | 405, .. }) => Ok(()),
+        tried => tried,
+    }
+}
+
+async fn get<T>(client: &Client, endpoint: &Endpoint, path: &str, read: impl FnOnce(&[u8]) -> Result<T, Failure>) -> Result<T, Failure> {
     let request = async {
-        let builder = exchange::request(client, Method::GET, endpoint.url("models")?)?;
+        let mut url = endpoint.url(path)?;
+        if endpoint.kind == Kind::Anthropic {
+            // It gives twenty at a time to those who do not ask for more.
+            url.query_pairs_mut().append_pair("limit", "1000");
+        }
+        let builder = exchange::request(client, Method::GET, url)?;
         let builder = match endpoint.kind {
             Kind::Anthropic => anthropic::authorize(builder, endpoint)?,
             _ => openai::authorize(builder, endpoint)?,

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, Result},
     files,
     jobs::Handlers,
-    knowledge,
+    knowledge, providers,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
@@ -101,7 +101,9 @@ async fn housekeeping(app: App, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
         app.limits.sweep();
-        app.models.refresh(&app.client).await;
+        if let Err(error) = providers::refresh(&app).await {
+            tracing::warn!(?error, "the lists of models were not asked for");
+        }
         let now = app.now();
         if let Err(error) = app.db.write(move |tx| forget_expired(tx, now)).await {
             tracing::warn!(?error, "what has expired was not removed");

@@ -1,9 +1,10 @@
 //! Every address that the server answers, and the OpenAPI document that lists those of the API.
 
+use std::sync::{Arc, LazyLock};
+
 use poem::{
     Endpoint, EndpointExt, Response, Route, get, handler,
-    http::{HeaderName, HeaderValue},
-    middleware::{AddData, SetHeader},
+    middleware::AddData,
 };
 use poem_openapi::OpenApiService;
 use serde_json::Value;
@@ -13,10 +14,11 @@ use crate::{
     access::{AccountApi, AuthApi, TokensApi},
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
-    assistants::{AssistantsApi, ModelsApi},
+    assistants::{AssistantsApi, HistoryApi, SharingApi},
     conversations::ConversationsApi,
     error::Result,
-    http::{Front, complete_openapi},
+    http::{Front, Methods, complete_openapi},
+    providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectsApi},
     tools::{ActionsApi, AssistantToolsApi, McpServersApi, WebSearchApi},
     web,
@@ -24,10 +26,10 @@ use crate::{
     workspaces::{SetupApi, WorkspacesApi},
 };
 
-type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi));
+type Apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi));
 
 fn service() -> OpenApiService<Apis, ()> {
-    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi));
+    let apis = ((AuthApi, SetupApi, AccountApi), (WorkspacesApi, TokensApi), (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi), (ProjectsApi, DocumentsApi, ConnectionsApi), (ChatApi, MessagesApi, ConversationsApi, WidgetApi), (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi));
     OpenApiService::new(apis, "IllumiChat", env!("CARGO_PKG_VERSION"))
         .description("AI customer support in one executable. The flat addresses (`/api/assistants`, …) are the same operations on the caller's own workspace.")
         .license(poem_openapi::LicenseObject::new("Apache-2.0"))
@@ -38,21 +40,20 @@ pub fn openapi() -> Result<Value> {
     complete_openapi(&service().spec())
 }
 
+/// The same, made once. A test makes it too, so that it is known to be one.
+fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| openapi().unwrap_or_default());
+    &DOCUMENT
+}
+
 #[handler]
-fn openapi_document() -> Result<Response> {
-    static DOCUMENT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    let text = match DOCUMENT.get() {
-        Some(text) => text,
-        None => {
-            let text = serde_json::to_string(&openapi()?)?;
-            DOCUMENT.get_or_init(|| text)
-        }
-    };
-    Ok(Response::builder().content_type("application/json; charset=utf-8").body(text.as_str()))
+fn openapi_document() -> Response {
+    static TEXT: LazyLock<String> = LazyLock::new(|| document().to_string());
+    Response::builder().content_type("application/json; charset=utf-8").body(TEXT.as_str())
 }
 
 pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = Response> + 'static {
-    let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into() };
+    let front = Front { clock: app.clock.clone(), ids: app.ids.clone(), trusted_proxies: app.config.trusted_proxies.clone().into(), methods: Arc::new(Methods::of(document())) };
     Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
@@ -63,6 +64,5 @@ pub(super) fn endpoint(app: &App, answers: &Answers) -> impl Endpoint<Output = R
         .with(Cors { app: app.clone() })
         .with(AddData::new(app.clone()))
         .with(AddData::new(answers.clone()))
-        .with(SetHeader::new().appending(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")))
         .with(front)
 }

@@ -19,6 +19,7 @@ use crate::{
     assistants::settings::{LeadForm, Switch, Theme, Uploads},
     clock::Timestamp,
     conversations::{self, Channel, Message, MessageRole},
+    providers,
     error::{Error, Result},
     http::{Body, Listing, Paging, Tag},
     ids::prefix,
@@ -290,7 +291,7 @@ fn own_answer(app: &App, visitor: &Visitor, assistant_id: &str, message_id: &str
 }
 
 async fn ask(app: &App, answers: &Answers, opened: Opened, session: &Session, messages: Vec<ChatMessage>, new_token: Option<String>) -> Result<Answering> {
-    app.models.ready(&app.client).await;
+    providers::ready(app, &opened.workspace_id).await?;
     let asker = Asker { workspace_id: opened.workspace_id.clone(), user_id: None, channel: Channel::Widget };
     // Two first questions at once belong to one conversation: the second waits until the first has made it.
     let (conversation_id, _turn) = match &session.conversation_id {

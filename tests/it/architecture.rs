@@ -7,8 +7,8 @@ use std::{
 };
 
 /// Lowest first; the same order as `src/lib.rs`.
-const FLOORS: [&str; 35] = [
-    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "events", "access", "workspaces", "audit", "webhooks", "files",
+const FLOORS: [&str; 36] = [
+    "error", "clock", "ids", "secrets", "config", "guide", "db", "http", "embed", "llm", "jobs", "app", "events", "access", "workspaces", "providers", "audit", "webhooks", "files",
     "contacts", "assistants", "knowledge", "conversations", "tickets", "tools", "answering", "inbox", "widget", "site_chat", "sms", "analytics", "demo",
     "web", "server", "bench", "cli",
 ];

@@ -1,5 +1,8 @@
 //! `/api/workspaces/{ws}/assistants`, `/api/assistants`, and the projects that an assistant answers from.
 
+mod access;
+mod versions;
+
 use illumichat::access::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -141,6 +144,8 @@ fn wrong_fields() -> Vec<(Value, &'static str)> {
         (json!({"retrieval": {"minScore": 1.1}}), "retrieval.minScore"),
         (json!({"retrieval": {"topK": 21}}), "retrieval.topK"),
         (json!({"retrieval": {"weights": {"vector": -1}}}), "retrieval.weights.vector"),
+        (json!({"budget": {"answersPerDay": -1}}), "budget.answersPerDay"),
+        (json!({"budget": {"tokensPerDay": "many"}}), "budget.tokensPerDay"),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! `llm` against a scripted provider: its answers here, its faults in `failures`.
 
 mod failures;
+mod kinds;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ mod crash;
 mod documents;
 mod embed;
 mod hostile;
+mod http;
 mod llm;
 mod openapi;
 mod projects;

@@ -1,5 +1,8 @@
 //! Answers by a configured provider: what it is told, what of its answer comes through, and what happens when it fails.
 
+mod settings;
+mod standing_in;
+
 use std::time::Duration;
 
 use illumichat::{
@@ -35,6 +38,11 @@ async fn desk(llm: &LlmServer, fields: Value, change: impl FnOnce(&mut Config)) 
     let owner = app.owner().await;
     let assistant = help_desk(&app, &owner, fields).await;
     (app, owner, assistant)
+}
+
+/// The model that an assistant has now.
+async fn assistants_model(client: &Client, assistant: &Value) -> String {
+    client.get(&super::assistants::address(client, assistant)).await.expect(200)["model"].as_str().unwrap().to_owned()
 }
 
 async fn receipt(client: &Client, answer: &Answer) -> Value {

@@ -227,7 +227,7 @@ impl Connection {
 
     async fn serve(mut self) {
         while let Some(request) = self.read_request().await {
-            if request.path.ends_with("/models") {
+            if request.path.split('?').next().is_some_and(|path| path.ends_with("/models")) {
                 self.state.listings.fetch_add(1, Ordering::SeqCst);
                 let models = self.state.models.lock().unwrap().clone();
                 let answer = Script::unframed(200, "application/json", models.to_string());

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::model::{AnswerMode, Assistant, Visibility};
 use crate::{
+    assistants::{AnswerMode, Assistant, Visibility},
     access::{Caller, Role},
     clock::Timestamp,
     db::{Tx, on_unique},
@@ -12,7 +12,7 @@ use crate::{
 
 const ASSISTANT: &str = "a.id, a.name, a.description, a.instructions, a.model, a.visibility, a.temperature, a.max_tokens, a.welcome_message,
     a.fallback_message, a.avatar_url, a.widget_enabled, a.web_search_enabled, a.answer_mode, a.suggested_questions, a.widget, a.handoff, a.retrieval,
-    a.version, a.created_by, a.created_at, a.updated_at,
+    a.budget, a.version, a.created_by, a.created_at, a.updated_at,
     (select count(*) from assistant_projects p where p.workspace_id = a.workspace_id and p.assistant_id = a.id)";
 
 fn json<T: serde::de::DeserializeOwned + Default>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
@@ -47,11 +47,12 @@ fn assistant(row: &Row<'_>) -> rusqlite::Result<Assistant> {
         widget: json(row, 15)?,
         handoff: json(row, 16)?,
         retrieval: json(row, 17)?,
-        version: row.get(18)?,
-        created_by: row.get(19)?,
-        created_at: row.get(20)?,
-        updated_at: row.get(21)?,
-        project_count: row.get(22)?,
+        budget: json(row, 18)?,
+        version: row.get(19)?,
+        created_by: row.get(20)?,
+        created_at: row.get(21)?,
+        updated_at: row.get(22)?,
+        project_count: row.get(23)?,
     })
 }
 
@@ -66,14 +67,15 @@ pub fn find_assistant(connection: &Connection, workspace_id: &str, id: &str) -> 
 pub fn find_anywhere(connection: &Connection, id: &str) -> Result<Option<(String, Assistant)>> {
     Ok(connection
         .prepare_cached(&format!("select {ASSISTANT}, a.workspace_id from assistants a where a.id = ?1"))?
-        .query_row([id], |row| Ok((row.get(23)?, assistant(row)?)))
+        .query_row([id], |row| Ok((row.get(24)?, assistant(row)?)))
         .optional()?)
 }
 
 /// The assistants that the caller may use, the newest first; `q` looks in names and descriptions.
 pub fn list_assistants(connection: &Connection, who: &Caller, q: Option<&str>, limit: i64, offset: i64) -> Result<(Vec<Assistant>, i64)> {
     const SEEN: &str = "a.workspace_id = :ws
-        and (a.visibility = 'public' or (a.visibility = 'workspace' and :member) or (a.visibility = 'private' and (:admin or a.created_by = :user)))
+        and (a.visibility = 'public' or (a.visibility = 'workspace' and :member) or (a.visibility = 'private' and (:admin or a.created_by = :user or exists
+            (select 1 from assistant_grants g where g.workspace_id = a.workspace_id and g.assistant_id = a.id and g.user_id = :user))))
         and (:q is null or instr(lower(a.name), :q) > 0 or instr(lower(coalesce(a.description, '')), :q) > 0)";
     let (member, admin) = (who.role >= Role::Member, who.role >= Role::Admin);
     let q = q.map(str::to_lowercase);
@@ -99,10 +101,10 @@ fn name_of(value: &impl serde::Serialize) -> Result<String> {
 pub fn insert_assistant(tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant) -> Result<()> {
     tx.prepare_cached(
         "insert into assistants (id, workspace_id, name, description, instructions, model, visibility, temperature, max_tokens, welcome_message,
-             fallback_message, avatar_url, widget_enabled, web_search_enabled, answer_mode, suggested_questions, widget, handoff, retrieval,
+             fallback_message, avatar_url, widget_enabled, web_search_enabled, answer_mode, suggested_questions, widget, handoff, retrieval, budget,
              version, created_by, created_at, updated_at)
          values (:id, :ws, :name, :description, :instructions, :model, :visibility, :temperature, :max_tokens, :welcome_message,
-             :fallback_message, :avatar_url, :widget_enabled, :web_search_enabled, :answer_mode, :suggested_questions, :widget, :handoff, :retrieval,
+             :fallback_message, :avatar_url, :widget_enabled, :web_search_enabled, :answer_mode, :suggested_questions, :widget, :handoff, :retrieval, :budget,
              1, :created_by, :created_at, :created_at)",
     )?
     .execute(named_params! {
@@ -114,6 +116,7 @@ pub fn insert_assistant(tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant) 
         ":answer_mode": assistant.answer_mode.as_ref().map(name_of).transpose()?,
         ":suggested_questions": serde_json::to_string(&assistant.suggested_questions)?, ":widget": serde_json::to_string(&assistant.widget)?,
         ":handoff": serde_json::to_string(&assistant.handoff)?, ":retrieval": serde_json::to_string(&assistant.retrieval)?,
+        ":budget": serde_json::to_string(&assistant.budget)?,
         ":created_by": assistant.created_by, ":created_at": assistant.created_at,
     })?;
     Ok(())
@@ -125,7 +128,7 @@ pub fn update_assistant(tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant) 
         "update assistants set name = :name, description = :description, instructions = :instructions, model = :model, visibility = :visibility,
              temperature = :temperature, max_tokens = :max_tokens, welcome_message = :welcome_message, fallback_message = :fallback_message,
              avatar_url = :avatar_url, widget_enabled = :widget_enabled, web_search_enabled = :web_search_enabled, answer_mode = :answer_mode,
-             suggested_questions = :suggested_questions, widget = :widget, handoff = :handoff, retrieval = :retrieval,
+             suggested_questions = :suggested_questions, widget = :widget, handoff = :handoff, retrieval = :retrieval, budget = :budget,
              version = version + 1, updated_at = :updated_at
          where workspace_id = :ws and id = :id",
     )?
@@ -138,6 +141,7 @@ pub fn update_assistant(tx: &Tx<'_>, workspace_id: &str, assistant: &Assistant) 
         ":answer_mode": assistant.answer_mode.as_ref().map(name_of).transpose()?,
         ":suggested_questions": serde_json::to_string(&assistant.suggested_questions)?, ":widget": serde_json::to_string(&assistant.widget)?,
         ":handoff": serde_json::to_string(&assistant.handoff)?, ":retrieval": serde_json::to_string(&assistant.retrieval)?,
+        ":budget": serde_json::to_string(&assistant.budget)?,
         ":updated_at": assistant.updated_at,
     })?;
     Ok(())

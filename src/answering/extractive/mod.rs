@@ -71,7 +71,7 @@ pub(super) fn is_follow_up(question: &str) -> bool {
 const MOST_WORDS: usize = 90;
 const FEW_WORDS: usize = 24;
 /// How much of a section may stand before what answers, where its heading is the question.
-const MOST_OPENING: usize = 60;
+const MOST_OPENING: usize = 75;
 /// The words of a whole answer, blocks too; a block that would go over it is left out unless it is what answers.
 const LONGEST: usize = 260;
 
@@ -151,7 +151,7 @@ impl<'a> Scored<'a> {
             .map(|(place, from)| {
                 // A product's name is in every heading and says nothing there.
                 let own = content_words(from.headings.last().copied().unwrap_or_default());
-                let weigh = |words: &mut dyn Iterator<Item = &String>| words.map(|word| rarity.get(word).copied().unwrap_or(most).powi(2)).sum::<f64>();
+                let weigh = |words: &mut dyn Iterator<Item = &String>| words.map(|word| rarity.get(word).copied().unwrap_or(most).powi(2) * asked.words.get(word).copied().unwrap_or(1.0)).sum::<f64>();
                 let shared = weigh(&mut own.iter().filter(|word| weights.contains_key(*word)));
                 let both = weigh(&mut own.iter()) + weigh(&mut weights.keys());
                 let words = if both > 0.0 { 2.0 * shared / both } else { 0.0 };
@@ -217,7 +217,7 @@ impl<'a> Scored<'a> {
         // Backwards: what the first sentence points to, and the section's opening where its heading is the question.
         let section = best - units[best].place;
         let opening: usize = units[section..best].iter().map(|unit| word_count(&unit.text)).sum();
-        if about >= 0.5 && opening <= MOST_OPENING && units[section..best].iter().all(Unit::stands_alone) {
+        if about >= 0.45 && opening <= MOST_OPENING && units[section..best].iter().all(Unit::stands_alone) {
             first = section;
             words += opening;
         }

@@ -32,12 +32,13 @@ pub(super) struct Guard {
 impl Guard {
     /// `secret` is what must not be repeated.
     pub(super) fn new(secret: &[&str]) -> Self {
-        let words: Vec<String> = secret.iter().flat_map(|text| unquoted(text)).collect();
+        let texts: Vec<Vec<String>> = secret.iter().map(|text| unquoted(text)).filter(|words| !words.is_empty()).collect();
+        let limit = texts.iter().map(|words| (words.len() * 6 / 10).clamp(LEAST_WORDS, MOST_WORDS)).min().unwrap_or(MOST_WORDS);
+        let words: Vec<String> = texts.concat();
         let mut places: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, word) in words.iter().enumerate() {
             places.entry(word.clone()).or_default().push(place);
         }
-        let limit = (words.len() * 6 / 10).clamp(LEAST_WORDS, MOST_WORDS);
         Guard { words: Arc::new(words), places, limit, run: Vec::new(), length: 0, dropping: false, held: String::new(), open: String::new(), shown: 0 }
     }
 

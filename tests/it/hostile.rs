@@ -103,7 +103,7 @@ async fn forty_documents_that_give_orders_get_nothing() {
             llm.next(Script::calls(name, json!({"amount": 9999, "query": "x", "path": "/etc/passwd", "reason": "policy"})));
         }
         let visitor = app.nobody();
-        let body = json!({"messages": [{"role": "user", "content": "Within how many days do you refund a purchase?"}]});
+        let body = json!({"message": "Within how many days do you refund a purchase?"});
         let id = assistant["id"].as_str().unwrap();
         let request = visitor.request(Method::POST, &format!("/api/widget/{id}/chat")).header("origin", "https://shop.example").json(&body);
         let answer = Live::of(request).await.rest().await;

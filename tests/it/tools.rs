@@ -164,7 +164,7 @@ async fn visitors_do_not_reach_what_is_for_the_house() {
     llm.next(Script::calls("find_order", json!({"number": "17"}))).next(Script::calls("hand_off_to_human", json!({"reason": "customer_request"}))).next(Script::says(["A person will answer."]));
     let id = assistant["id"].as_str().unwrap();
     let visitor = app.nobody();
-    let request = visitor.request(reqwest::Method::POST, &format!("/api/widget/{id}/chat")).header("origin", "https://shop.example").json(&json!({"messages": [{"role": "user", "content": QUESTION}]}));
+    let request = visitor.request(reqwest::Method::POST, &format!("/api/widget/{id}/chat")).header("origin", "https://shop.example").json(&json!({"message": QUESTION}));
     let answer = crate::support::stream::Live::of(request).await.rest().await;
     assert_eq!(results(&answer)[0]["result"]["error"], "there is no tool `find_order`");
     assert!(shop.got().is_empty());

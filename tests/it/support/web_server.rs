@@ -14,7 +14,6 @@ use tokio::{
 
 #[derive(Debug, Clone)]
 pub struct Got {
-    pub method: String,
     /// With its query.
     pub path: String,
     /// Lines, in lower case.
@@ -57,10 +56,8 @@ impl WebServer {
                         let Ok(read @ 1..) = socket.read(&mut piece).await else { return };
                         bytes.extend_from_slice(&piece[..read]);
                     }
-                    let mut first = head.lines().next().unwrap().split(' ');
                     let got = Got {
-                        method: first.next().unwrap().to_owned(),
-                        path: first.next().unwrap().to_owned(),
+                        path: head.split(' ').nth(1).unwrap().to_owned(),
                         head: head.to_lowercase(),
                         body: serde_json::from_slice(&bytes[start..]).unwrap_or(Value::Null),
                     };

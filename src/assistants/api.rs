@@ -10,7 +10,6 @@ use poem_openapi::{
 use serde::Deserialize;
 
 use super::{
-    merge::Merge,
     model::{AnswerMode, Assistant, Visibility},
     service,
     settings::{Budget, Handoff, Retrieval, Widget},
@@ -20,7 +19,7 @@ use crate::{
     access::{Editor, Viewer},
     app::App,
     error::{Error, Result},
-    http::{Body, Listing, NoContent, Paging, Tag, patch},
+    http::{Body, Listing, Merge, NoContent, Paging, Tag, patch},
     providers,
 };
 

@@ -2,7 +2,6 @@
 
 mod api;
 mod history;
-mod merge;
 pub mod model;
 pub mod service;
 pub mod settings;

@@ -7,7 +7,11 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, Registry},
     types::{MaybeUndefined, ToJSON, Type},
 };
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeOwned},
+};
+use serde_json::Value;
 
 use crate::error::{Code, Error, Result};
 
@@ -101,6 +105,12 @@ fn blame(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
     }
     let why = message.strip_prefix("invalid type: ").map_or_else(|| format!("is not valid: {message}"), |rest| format!("has the wrong type: {rest}"));
     Error::invalid(inside, why)
+}
+
+/// For a field that holds an object: serde would take a list for it, field by field.
+pub fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    let fields = Option::<serde_json::Map<String, Value>>::deserialize(deserializer)?;
+    fields.map(|fields| T::deserialize(Value::Object(fields)).map_err(de::Error::custom)).transpose()
 }
 
 /// 201 with the new resource.

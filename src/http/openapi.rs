@@ -109,6 +109,7 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     for (path, item) in paths.iter_mut() {
         let Some(operations) = item.as_object_mut() else { continue };
         operations.values_mut().for_each(add_paging_ranges);
+        operations.values_mut().for_each(free_streams);
         if let Some(rest) = path.strip_prefix("/api/workspaces/{ws}/")
             && FLAT.contains(&rest.split('/').next().unwrap_or_default())
         {
@@ -124,32 +125,8 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     paths
 }
 
-/// What the end of a schema's name says of a change to its object: any field may be left out, at any depth.
-pub const CHANGE: &str = "Change";
-
-/// A field that may be missing may be null as well, in what is sent and in what is answered; and a change of an object is
-/// the object of which everything may be missing.
+/// A field that may be missing may be null as well, in what is sent and in what is answered.
 fn complete_schemas(schemas: &mut Map<String, Value>) {
-    let mut wanted: Vec<String> = Vec::new();
-    find_references(&Value::Object(schemas.clone()), &mut wanted);
-    while let Some(name) = wanted.pop() {
-        if schemas.contains_key(&name) {
-            continue;
-        }
-        let Some(mut change) = name.strip_suffix(CHANGE).and_then(|whole| schemas.get(whole)).cloned() else { continue };
-        if let Some(change) = change.as_object_mut() {
-            change.remove("required");
-            for field in change.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(|fields| fields.values_mut()) {
-                let inner = field.get("$ref").and_then(Value::as_str).and_then(schema_name).map(str::to_owned);
-                if let Some(inner) = inner.filter(|inner| schemas.get(inner).is_some_and(|schema| schema.get("properties").is_some())) {
-                    let inner = format!("{inner}{CHANGE}");
-                    *field = json!({"$ref": format!("#/components/schemas/{inner}")});
-                    wanted.push(inner);
-                }
-            }
-        }
-        schemas.insert(name, change);
-    }
     for schema in schemas.values_mut() {
         let required: Vec<String> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
         let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
@@ -160,23 +137,6 @@ fn complete_schemas(schemas: &mut Map<String, Value>) {
                 field.insert("nullable".to_owned(), Value::Bool(true));
             }
         }
-    }
-}
-
-fn schema_name(reference: &str) -> Option<&str> {
-    reference.strip_prefix("#/components/schemas/")
-}
-
-fn find_references(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(fields) => {
-            if let Some(name) = fields.get("$ref").and_then(Value::as_str).and_then(schema_name) {
-                found.push(name.to_owned());
-            }
-            fields.values().for_each(|value| find_references(value, found));
-        }
-        Value::Array(items) => items.iter().for_each(|value| find_references(value, found)),
-        _ => {}
     }
 }
 
@@ -191,6 +151,15 @@ fn add_paging_ranges(operation: &mut Value) {
         }
         if name == "limit" {
             schema.insert("maximum".to_owned(), json!(100));
+        }
+    }
+}
+
+/// A stream of events is no text: what each holds stands in the guide, and this version of OpenAPI cannot say it.
+fn free_streams(operation: &mut Value) {
+    for response in operation.get_mut("responses").and_then(Value::as_object_mut).into_iter().flat_map(|responses| responses.values_mut()) {
+        if let Some(stream) = response.pointer_mut("/content/text~1event-stream") {
+            *stream = json!({"schema": {}});
         }
     }
 }

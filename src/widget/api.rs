@@ -70,6 +70,7 @@ pub struct OpenSession {
     /// With `sessionToken`: the session to go on with.
     session_id: Option<String>,
     session_token: Option<String>,
+    #[serde(deserialize_with = "crate::http::object")]
     metadata: Option<Metadata>,
 }
 

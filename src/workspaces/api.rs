@@ -19,7 +19,7 @@ use crate::{
     clock::Timestamp,
     config::WhoMayCreate,
     error::{Error, Result},
-    http::{Body, Created, Listing, Paging, Tag, patch},
+    http::{Body, Created, Listing, Merge, Paging, Tag, patch},
     ids::prefix,
     secrets::sha256_hex,
 };
@@ -61,7 +61,7 @@ pub struct UpdateWorkspace {
     description: MaybeUndefined<String>,
     default_model: MaybeUndefined<String>,
     allowed_models: Option<Vec<String>>,
-    settings: Option<Settings>,
+    settings: Option<Merge<Settings>>,
 }
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Auth")]
@@ -123,9 +123,6 @@ impl WorkspacesApi {
     #[oai(path = "/:ws", method = "patch", operation_id = "update_workspace")]
     async fn update_workspace(&self, app: Data<&App>, who: Editor, body: Body<UpdateWorkspace>) -> Result<Json<Workspace>> {
         let (now, who, change) = (app.now(), who.0, body.0);
-        if let Some(settings) = &change.settings {
-            settings.check()?;
-        }
         app.db
             .write(move |tx| {
                 let mut workspace = store::find_workspace(tx, &who.workspace_id, who.role)?.ok_or_else(|| Error::not_found("workspace"))?;
@@ -138,7 +135,10 @@ impl WorkspacesApi {
                 patch(&mut workspace.description, change.description);
                 patch(&mut workspace.default_model, change.default_model);
                 workspace.allowed_models = change.allowed_models.unwrap_or(workspace.allowed_models);
-                workspace.settings = change.settings.unwrap_or(workspace.settings);
+                if let Some(settings) = change.settings {
+                    workspace.settings = settings.over("settings", &workspace.settings)?;
+                    workspace.settings.check()?;
+                }
                 workspace.updated_at = now;
                 store::update_workspace(tx, &workspace, now)?;
                 Ok(Json(workspace))

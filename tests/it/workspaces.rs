@@ -59,3 +59,14 @@ async fn the_api_has_no_cors_headers() {
     let reply = owner.send(owner.request(Method::GET, "/api/workspaces").header("origin", "https://shop.example")).await;
     assert_eq!(reply.header("access-control-allow-origin"), "");
 }
+
+#[tokio::test]
+async fn update_workspace_changes_the_settings_that_it_names() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    owner.patch(&owner.path(""), json!({"settings": {"timeZone": "Europe/Vienna", "region": "AT"}})).await.expect(200);
+    let changed = owner.patch(&owner.path(""), json!({"settings": {"locale": "de"}})).await.expect(200);
+    assert_eq!((&changed["settings"]["timeZone"], &changed["settings"]["region"], &changed["settings"]["locale"]), (&json!("Europe/Vienna"), &json!("AT"), &json!("de")));
+    let error = owner.patch(&owner.path(""), json!({"settings": {"region": "Austria"}})).await.expect_error(400, "bad_request:api");
+    assert!(error["details"]["settings.region"].is_string(), "{error}");
+}

@@ -212,3 +212,19 @@ async fn a_name_that_leads_inside_is_not_followed() {
     assert!(tried["reason"].as_str().unwrap().contains("egress.allow"), "{tried}");
     assert_eq!(llm.connections(), 0);
 }
+
+/// OpenRouter shows its models to everyone: a list says nothing of the key there.
+#[tokio::test]
+async fn test_provider_tries_the_key_where_a_list_needs_none() {
+    let llm = LlmServer::start().await;
+    let app = TestApp::with(allow_loopback).await;
+    let owner = app.owner().await;
+    let path = provider(&owner, "openrouter");
+    owner.put(&path, json!({"baseUrl": llm.base_url(), "apiKey": KEY})).await.expect(200);
+    llm.next(Script::fails(401, "User not found.")).next(Script::unframed(200, "application/json", "{\"data\":{\"label\":\"key\"}}"));
+    let test = async || owner.post(&format!("{path}/test"), json!({})).await.expect(200);
+    assert_eq!(test().await["failure"], "unauthorized");
+    let good = test().await;
+    assert_eq!((&good["ok"], &good["models"]), (&json!(true), &json!(["scripted"])));
+    assert_eq!((llm.question(1).await.path.as_str(), llm.received().len()), ("/v1/key", 2));
+}

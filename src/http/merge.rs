@@ -3,18 +3,15 @@
 use std::{borrow::Cow, marker::PhantomData};
 
 use poem_openapi::{
-    registry::{MetaSchemaRef, Registry},
+    registry::{MetaSchema, MetaSchemaRef, Registry},
     types::{ParseFromJSON, ParseResult, ToJSON, Type},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{
-    error::{Error, Result},
-    http::CHANGE,
-};
+use crate::error::{Error, Result};
 
-/// A partial `T`; `http` completes the OpenAPI document by its schema, a `T` of which every field may be left out.
+/// A partial `T`; in the OpenAPI document it is a `T` of which every field may be left out, at any depth.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct Merge<T>(Value, #[serde(skip)] PhantomData<T>);
@@ -55,7 +52,7 @@ impl<T: Type> Type for Merge<T> {
     type RawElementValueType = Self;
 
     fn name() -> Cow<'static, str> {
-        format!("{}{CHANGE}", T::name()).into()
+        change_of(&T::name()).into()
     }
 
     fn schema_ref() -> MetaSchemaRef {
@@ -64,6 +61,7 @@ impl<T: Type> Type for Merge<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
+        register_change(registry, &T::name());
     }
 
     fn as_raw_value(&self) -> Option<&Self> {
@@ -73,6 +71,30 @@ impl<T: Type> Type for Merge<T> {
     fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
         Box::new(std::iter::once(self))
     }
+}
+
+/// The name of the schema that changes the one of this name.
+fn change_of(name: &str) -> String {
+    format!("{name}Change")
+}
+
+/// Describes a change of an object that is described already, and those of the objects inside it.
+fn register_change(registry: &mut Registry, whole: &str) {
+    let name = change_of(whole);
+    let Some(mut change) = registry.schemas.get(whole).filter(|_| !registry.schemas.contains_key(&name)).cloned() else { return };
+    // Stands here already while its fields are looked at, should it hold itself.
+    registry.schemas.insert(name.clone(), MetaSchema::new("object"));
+    change.required.clear();
+    change.title = Some(name.clone());
+    for (_, field) in &mut change.properties {
+        if let MetaSchemaRef::Reference(inner) = field
+            && registry.schemas.get(inner).is_some_and(|schema| !schema.properties.is_empty())
+        {
+            register_change(registry, inner);
+            *field = MetaSchemaRef::Reference(change_of(inner));
+        }
+    }
+    registry.schemas.insert(name, change);
 }
 
 impl<T: Type> ParseFromJSON for Merge<T> {

@@ -8,7 +8,7 @@ use super::{
     phrases,
     run::{Draft, End, Passage, Work, say, show_sources, sources_of},
 };
-use crate::{conversations::Citation, error::Result, llm::catalog::EXTRACTIVE};
+use crate::{conversations::Citation, embed::Embedder, error::Result, llm::catalog::EXTRACTIVE};
 
 /// How many units of the best passages are compared with the question by their vectors.
 const EMBEDDED_UNITS: usize = 20;
@@ -103,15 +103,16 @@ async fn nearness(work: &Work, from: &[From<'_>], units: &[Unit]) -> Option<Near
         Some(last) if extractive::is_follow_up(&work.question) => embedder.query(&format!("{last}\n{}", work.question)).await.ok()?,
         _ => alone.clone(),
     };
-    let cosine = async |to: &[f32], text: String| {
-        let vector = embedder.query(&text).await.ok()?;
-        Some(to.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum::<f64>())
-    };
-    let headings = join_all(from.iter().map(|from| cosine(&alone, from.headings.last().copied().unwrap_or_default().to_owned()))).await;
-    let mut cosines = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| cosine(&question, unit.gist()))).await;
+    let headings = join_all(from.iter().map(|from| cosine(embedder, &alone, from.headings.last().copied().unwrap_or_default().to_owned()))).await;
+    let mut cosines = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| cosine(embedder, &question, unit.gist()))).await;
     // The rest come from weaker passages, and count by their words.
     cosines.resize(units.len(), None);
     Some(Nearness { units: cosines, headings })
+}
+
+async fn cosine(embedder: &Embedder, to: &[f32], text: String) -> Option<f64> {
+    let vector = embedder.query(&text).await.ok()?;
+    Some(to.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum())
 }
 
 fn count(text: &str) -> i64 {

@@ -43,6 +43,9 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn new(question: &str, earlier: &[String]) -> Self {
         let mut words: HashMap<String, f64> = content_words(question).into_iter().map(|word| (word, 1.0)).collect();
+        if let Some(focus) = focus(question) {
+            words.insert(focus, 1.6);
+        }
         if is_follow_up(question)
             && let Some(last) = earlier.last()
         {
@@ -56,6 +59,14 @@ impl Asked {
     fn all(&self) -> HashSet<String> {
         self.words.keys().cloned().collect()
     }
+}
+
+/// What "which" or "what" asks for: of "Which events does the widget send?" the events.
+fn focus(question: &str) -> Option<String> {
+    let lower = question.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.find(|word| matches!(*word, "which" | "what"))?;
+    words.next().and_then(|word| content_words(word).into_iter().next())
 }
 
 /// Whether a question is too short to be understood alone, or points back.

@@ -23,7 +23,7 @@ use super::{
     events::{Event, Usage},
     log::{Answers, Listener, Log},
     retell::retell,
-    start::{Answering, Asker, Question, start},
+    start::{self, Answering, Asker, Question, start},
 };
 use crate::{
     access::{Caller, Member, Via},
@@ -72,13 +72,29 @@ pub struct ChatRequest {
     messages: Vec<ChatMessage>,
     /// False answers one JSON object instead of a stream.
     stream: Option<bool>,
+    /// Whether the web may be searched for this message, where the assistant may at all.
+    web_search: Option<bool>,
 }
 
 #[derive(Object, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 pub struct SendMessage {
     content: String,
     /// False answers one JSON object instead of a stream.
     stream: Option<bool>,
+    /// Whether the web may be searched for this message, where the assistant may at all.
+    web_search: Option<bool>,
+}
+
+#[derive(Object, Deserialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Regenerate {
+    /// False answers one JSON object instead of a stream.
+    stream: Option<bool>,
+    /// Whether the web may be searched for this message, where the assistant may at all.
+    web_search: Option<bool>,
 }
 
 /// A whole answer, for `"stream": false`.
@@ -120,7 +136,7 @@ impl ApiResponse for ChatReply {
                 content: vec![MetaMediaType { content_type: Json::<Value>::CONTENT_TYPE, schema: Value::schema_ref() }],
                 headers: vec![],
             }, MetaResponse {
-                description: "Server-sent events `start`, `sources`, `text-delta`, `citations`, `finish`, each one line `data: {json}` of at most 1 KiB with the kind in `type`; or, with `\"stream\": false`, the whole answer.",
+                description: "Server-sent events `start`, `sources`, `text-delta`, `tool-call`, `tool-result`, `citations`, `finish`, each one line `data: {json}` of at most 1 KiB with the kind in `type`; or, with `\"stream\": false`, the whole answer.",
                 status: Some(200),
                 status_range: None,
                 content: vec![
@@ -177,14 +193,14 @@ impl MessagesApi {
         body: Body<SendMessage>,
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
-        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }])?;
+        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
             assistants::service::get_usable(&app, connection, &who, conversation.assistant_id.as_deref().unwrap_or_default())
         })?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
-        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None };
+        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.0.web_search };
         let answering = start(&app, &answers, assistant, asker(&who), question).await?;
         Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
     }
@@ -204,7 +220,7 @@ impl ChatApi {
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let body = body.0;
-        let messages = check_messages(body.messages)?;
+        let messages = check_messages(body.messages).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let assistant = assistants::service::get_usable(&app, connection, &who, &body.assistant_id)?;
@@ -216,7 +232,7 @@ impl ChatApi {
         });
         let assistant = assistant.map_err(|error: Error| error.context("chat"))?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{:?}\n{messages:?}", body.assistant_id, body.chat_id))?;
-        let question = Question { conversation_id: body.chat_id, messages, idempotency, session_token: None };
+        let question = Question { conversation_id: body.chat_id, messages, idempotency, session_token: None, replaces: None, web_search: body.web_search };
         let answering = start(&app, &answers, assistant, asker(&who), question).await?;
         Ok(reply(answering, body.stream.unwrap_or(true)).await)
     }
@@ -229,6 +245,25 @@ impl ChatApi {
             log.stop();
         }
         Ok(NoContent)
+    }
+
+    /// Answer again: the last answer of a conversation makes room for another one
+    #[oai(path = "/api/chat/:chat_id/messages/:message_id/regenerate", method = "post", operation_id = "regenerate_answer")]
+    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        seen(&app, &who, &chat_id, &message_id)?;
+        providers::ready(&app, &who.workspace_id).await?;
+        let (assistant, messages) = app
+            .db
+            .read(|connection| {
+                let conversation = conversations::get_seen(connection, &who, &chat_id)?;
+                let assistant = assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)?;
+                Ok((assistant, start::question_before(connection, &who.workspace_id, &chat_id, &message_id)?))
+            })
+            .map_err(|error| error.context("chat"))?;
+        let question = Question { conversation_id: Some(chat_id.0), messages, idempotency: None, session_token: None, replaces: Some(message_id.0), web_search: body.0.web_search };
+        let answering = start::start(&app, &answers, assistant, asker(&who), question).await?;
+        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
     }
 
     /// Listen to an answer again, from the event after `Last-Event-ID` on
@@ -288,13 +323,17 @@ pub fn reply_stream(answering: &Answering) -> ChatReply {
     stream_of(answering.log.listen(0), &answering.conversation_id)
 }
 
-/// What there is of an answer after the event that the client has last seen: from memory while it is there, else the
-/// whole of it, told again from what was stored; it begins with `start`, at which a client forgets what it had.
+/// What there is of an answer after the event that the client has last seen: from memory while it is there, else told
+/// again from what was stored. Where that cannot be the same events, it begins with `start`, at which a client forgets
+/// what it had.
 pub fn resume(app: &App, answers: &Answers, request: &Request, workspace_id: &str, chat_id: &str, message: &Message) -> Result<ChatReply> {
     let from = request.header("last-event-id").and_then(|id| id.trim().parse::<usize>().ok()).map_or(0, |id| id.saturating_add(1));
     let listener = match answers.find(&message.id) {
         Some(log) => log.listen(from),
-        None => Log::told(&message.id, chat_id, app.db.read(|connection| retell(connection, workspace_id, chat_id, message))?).listen(0),
+        None => {
+            let told = app.db.read(|connection| retell(connection, workspace_id, chat_id, message))?;
+            Log::told(&message.id, chat_id, told.events).listen(if told.is_same { from } else { 0 })
+        }
     };
     Ok(stream_of(listener, chat_id))
 }
@@ -346,6 +385,7 @@ pub async fn reply_whole(answering: &Answering) -> ChatAnswer {
             Event::TextDelta { text_delta } => answer.content.push_str(&text_delta),
             Event::Sources { sources } => answer.sources.extend(sources),
             Event::Citations { citations } => answer.citations.extend(citations),
+            Event::ToolCall { .. } | Event::ToolResult { .. } => {}
             Event::Finish { finish_reason, usage, answered, error, code, .. } => {
                 answer.finish_reason = finish_reason.word().to_owned();
                 (answer.usage, answer.answered, answer.error, answer.code) = (usage, answered, error, code);

@@ -8,7 +8,7 @@ use super::{
     phrases,
     run::{Draft, End, Passage, Work, say, show_sources, sources_of},
 };
-use crate::{conversations::Citation, error::Result, llm::catalog::EXTRACTIVE};
+use crate::{conversations::Citation, embed::Embedder, error::Result, llm::catalog::EXTRACTIVE};
 
 /// How many units of the best passages are compared with the question by their vectors.
 const EMBEDDED_UNITS: usize = 20;
@@ -97,23 +97,22 @@ async fn compose(work: &Work, passages: &[Passage]) -> Composed {
 /// How near the units and headings are to the question; nothing where the embedding model is not there.
 async fn nearness(work: &Work, from: &[From<'_>], units: &[Unit]) -> Option<Nearness> {
     let embedder = &work.app.embedder;
+    let alone = embedder.query(&work.question).await.ok()?;
+    // A heading is compared with what is asked now: the one of the question before would fit better, and is answered.
     let question = match work.earlier.last() {
-        Some(last) if extractive::is_follow_up(&work.question) => format!("{last}\n{}", work.question),
-        _ => work.question.clone(),
+        Some(last) if extractive::is_follow_up(&work.question) => embedder.query(&format!("{last}\n{}", work.question)).await.ok()?,
+        _ => alone.clone(),
     };
-    let question = embedder.query(&question).await.ok()?;
-    let cosine = |text: String| {
-        let question = &question;
-        async move {
-            let vector = embedder.query(&text).await.ok()?;
-            Some(question.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum::<f64>())
-        }
-    };
-    let headings = join_all(from.iter().map(|from| cosine(from.headings.last().copied().unwrap_or_default().to_owned()))).await;
-    let mut cosines = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| cosine(unit.gist()))).await;
+    let headings = join_all(from.iter().map(|from| cosine(embedder, &alone, from.headings.last().copied().unwrap_or_default().to_owned()))).await;
+    let mut cosines = join_all(units.iter().take(EMBEDDED_UNITS).map(|unit| cosine(embedder, &question, unit.gist()))).await;
     // The rest come from weaker passages, and count by their words.
     cosines.resize(units.len(), None);
     Some(Nearness { units: cosines, headings })
+}
+
+async fn cosine(embedder: &Embedder, to: &[f32], text: String) -> Option<f64> {
+    let vector = embedder.query(&text).await.ok()?;
+    Some(to.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum())
 }
 
 fn count(text: &str) -> i64 {

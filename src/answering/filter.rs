@@ -16,7 +16,7 @@ pub(super) struct Filter {
 impl Filter {
     /// `texts` are what addresses may come from: the passages and their own addresses.
     pub(super) fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        Filter { allowed: Arc::new(texts.into_iter().flat_map(addresses).map(normal).collect()), held: String::new() }
+        Filter { allowed: Arc::new(texts.into_iter().flat_map(addresses).flat_map(|address| [normal(address), normal(without_fragment(address))]).collect()), held: String::new() }
     }
 
     /// Takes a piece of the model's text, and gives what can be shown by now.
@@ -181,9 +181,14 @@ fn is_address(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| text.len() >= scheme.len() && text.is_char_boundary(scheme.len()) && text[..scheme.len()].eq_ignore_ascii_case(scheme))
 }
 
-/// Addresses are compared without a fragment and without a slash at their end.
+/// Addresses are compared without a slash at their end. One without a fragment may be a source's with one, but not the
+/// other way round: a page could read there what the model was told to put in.
 fn normal(address: &str) -> String {
-    address.split('#').next().unwrap_or_default().trim_end_matches('/').to_owned()
+    address.trim_end_matches('/').to_owned()
+}
+
+fn without_fragment(address: &str) -> &str {
+    address.split('#').next().unwrap_or_default()
 }
 
 /// The addresses that a text contains: bare, in Markdown and in quotes; relative ones only in Markdown links.

@@ -170,6 +170,12 @@ impl Answers {
         self.0.lock().by_message.get(message_id).cloned()
     }
 
+    /// The answer that a conversation waits for.
+    pub(super) fn running(&self, conversation_id: &str) -> Option<Arc<Log>> {
+        let state = self.0.lock();
+        state.by_message.values().find(|log| log.conversation_id == conversation_id && !log.length.borrow().1).cloned()
+    }
+
     /// Forgets an answer that came to nothing.
     pub(super) fn forget(&self, message_id: &str) {
         self.0.lock().by_message.remove(message_id);

@@ -23,6 +23,11 @@ pub(super) struct Receipt {
     /// Every tool that was called, in order, with all of its arguments and results.
     pub tools: Vec<ToolUse>,
     pub usage: Usage,
+    /// In which pieces it was told, so that it can be told again in the same: `t13` is a text of 13 characters, `s2` two
+    /// sources, `c0` and `r0` the first tool's call and result.
+    pub tape: String,
+    /// Why it failed, as the visitor was told.
+    pub error: Option<(String, String)>,
     /// How it ended: `stop`, `length` or `error`.
     pub finish_reason: &'static str,
     /// Milliseconds since the question was taken, step by step.
@@ -90,6 +95,14 @@ impl From<&Passage> for ReceiptPassage {
 }
 
 impl Receipt {
+    pub(super) fn record(&mut self, kind: char, number: usize) {
+        if !self.tape.is_empty() {
+            self.tape.push(' ');
+        }
+        self.tape.push(kind);
+        self.tape.push_str(&number.to_string());
+    }
+
     pub(super) fn mark(&mut self, step: &str, since: Timestamp, now: Timestamp) {
         self.timings_ms.push((step.to_owned(), now.millis() - since.millis()));
     }

@@ -7,11 +7,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{
     align, builtin, events,
-    events::{Event, FinishReason, Usage},
+    events::{Event, FinishReason},
     filter::Filter,
+    guard::Guard,
     log::Log,
     prompt,
     receipt::{Fallback, Receipt},
+    rounds::Rounds,
     small_talk,
 };
 use crate::{
@@ -23,6 +25,7 @@ use crate::{
     knowledge::{self, model::Mode},
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
     providers,
+    tools::{self, Toolbox},
 };
 
 /// Everything that an answer needs to know, gathered before it begins.
@@ -41,6 +44,23 @@ pub(super) struct Work {
     pub began: Timestamp,
     /// Until when a model may be silent; then the built-in answerer takes the turn, while there is time for it.
     pub patience: Instant,
+    /// Whether a stranger asks.
+    pub is_visitor: bool,
+    /// Whether the web may be searched for this message; what the assistant says where it is not set.
+    pub web_search: Option<bool>,
+}
+
+impl Work {
+    fn tool_context(&self) -> tools::Context {
+        tools::Context {
+            app: self.app.clone(),
+            workspace_id: self.workspace_id.clone(),
+            assistant_id: self.assistant.id.clone(),
+            conversation_id: self.conversation_id.clone(),
+            project_ids: self.project_ids.clone(),
+            is_visitor: self.is_visitor,
+        }
+    }
 }
 
 /// A passage that was found, and the number of its source. Passages of one document are one source.
@@ -142,6 +162,13 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
         End::Failed(_) => FinishReason::Error,
     }
     .word();
+    let end = match end {
+        End::Failed(error) => End::Failed(error.context("chat")),
+        end => end,
+    };
+    if let End::Failed(error) = &end {
+        draft.receipt.error = Some((events::shorten(error.message(), 200), error.wire_code()));
+    }
     let usage = draft.receipt.usage;
     let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
     let receipt = serde_json::to_string(&draft.receipt).ok();
@@ -217,7 +244,11 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     let passages = found.map(|found| found.passages).unwrap_or_default();
     draft.receipt.decision.grounded = grounded;
     draft.receipt.passages = passages.iter().map(Into::into).collect();
-    if grounded && !answerable {
+    let is_spent = work.assistant.budget.is_spent(used.answers, used.tokens);
+    let asks_model = !is_spent && answerers.iter().take_while(|answerer| !matches!(answerer, Answerer::Builtin)).any(|answerer| matches!(answerer, Answerer::Provider(_)));
+    let mut toolbox = if asks_model && polite.is_none() { Toolbox::open(work.tool_context(), &work.assistant, work.web_search).await? } else { Toolbox::none(work.tool_context()) };
+    // What the documents do not say a tool may find.
+    if grounded && !answerable && toolbox.is_empty() {
         draft.receipt.decision.why = "the documents do not answer the question".to_owned();
         EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
         say(work, draft, &builtin::not_found(work));
@@ -229,16 +260,24 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
         let stood_in = match answerer {
             Answerer::Builtin => break,
             Answerer::Unconfigured { name } => Fallback { from: name, failure: "unconfigured".to_owned(), message: "The model's provider has no key yet.".to_owned() },
-            Answerer::Provider(route) if work.assistant.budget.is_spent(used.answers, used.tokens) => {
+            Answerer::Provider(route) if is_spent => {
                 Fallback { from: route.name, failure: "budget".to_owned(), message: "The assistant's budget for the day is spent.".to_owned() }
             }
-            Answerer::Provider(route) => match ask_model(work, draft, &route, &passages, grounded).await? {
-                Asked::Answered(end) => return Ok(end),
-                Asked::Unanswered(failure) => Fallback { from: route.name, failure: failure.name().to_owned(), message: failure.to_string() },
+            Answerer::Provider(route) => match ask_model(work, draft, &route, passages.clone(), grounded, &mut toolbox).await {
+                Ok(Asked::Answered(end)) => {
+                    toolbox.close().await;
+                    return Ok(end);
+                }
+                Ok(Asked::Unanswered(failure)) => Fallback { from: route.name, failure: failure.name().to_owned(), message: failure.to_string() },
+                Err(error) => {
+                    toolbox.close().await;
+                    return Err(error);
+                }
             },
         };
         draft.receipt.fallbacks.push(stood_in);
     }
+    toolbox.close().await;
     builtin::answer(work, draft, &passages, polite).await
 }
 
@@ -315,10 +354,13 @@ pub(super) fn sources_of(passages: &[Passage]) -> Vec<Source> {
     sources
 }
 
-pub(super) fn show_sources(work: &Work, draft: &mut Draft, sources: Vec<Source>) {
-    if draft.sources.is_empty() && !sources.is_empty() {
+/// Shows those that have not been shown.
+pub(super) fn show_sources(work: &Work, draft: &mut Draft, mut sources: Vec<Source>) {
+    sources.retain(|source| draft.sources.iter().all(|shown| shown.index != source.index));
+    if !sources.is_empty() {
+        draft.receipt.record('s', sources.len());
         work.log.extend(events::sources_events(&sources));
-        draft.sources = sources;
+        draft.sources.extend(sources);
     }
 }
 
@@ -327,7 +369,13 @@ pub(super) fn say(work: &Work, draft: &mut Draft, text: &str) {
         draft.receipt.mark("first text", work.began, work.app.now());
     }
     draft.text.push_str(text);
-    work.log.extend(events::text_deltas(text));
+    let pieces = events::text_deltas(text);
+    for piece in &pieces {
+        if let Event::TextDelta { text_delta } = piece {
+            draft.receipt.record('t', text_delta.chars().count());
+        }
+    }
+    work.log.extend(pieces);
 }
 
 enum Asked {
@@ -336,31 +384,38 @@ enum Asked {
     Unanswered(Failure),
 }
 
-async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages: &[Passage], grounded: bool) -> Result<Asked> {
+async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages: Vec<Passage>, grounded: bool, toolbox: &mut Toolbox) -> Result<Asked> {
     let answer_tokens = u32::try_from(work.assistant.max_tokens).unwrap_or(4096).min(route.context_tokens / 2).max(1);
     let window = usize::try_from(route.context_tokens.saturating_sub(answer_tokens)).unwrap_or(0);
-    let messages = prompt::messages(&work.assistant.instructions, passages, grounded, &work.history, &work.question, window);
+    let messages = prompt::messages(&work.assistant.instructions, &passages, grounded, !toolbox.is_empty(), &work.history, &work.question, window);
     draft.receipt.prompt = messages.iter().map(|message| (role(message).to_owned(), message.text().to_owned())).collect();
-    let request = llm::Request {
-        model: route.model.clone(),
-        messages,
-        temperature: Some(work.assistant.temperature),
-        max_tokens: Some(answer_tokens),
-        tools: Vec::new(),
-    };
+    let mut rounds = Rounds::new(passages, messages);
+    let mut request = llm::Request { model: route.model.clone(), messages: Vec::new(), temperature: Some(work.assistant.temperature), max_tokens: Some(answer_tokens), tools: Vec::new() };
     // Said before it is true, because an answer that is stopped ends in the middle of this.
     draft.receipt.served_by.clone_from(&route.name);
-    match stream_model(work, draft, route, request, passages, grounded).await {
-        Ok(end) => Ok(Asked::Answered(end)),
-        Err(failure) if !draft.text.is_empty() => {
-            tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed in mid-answer");
-            draft.answered = true;
-            Err(Error::upstream("The answer broke off, because the model's provider failed. Ask again to get the whole of it."))
-        }
-        Err(failure) => {
-            tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed; the next one takes the turn");
-            draft.receipt.served_by.clear();
-            Ok(Asked::Unanswered(failure))
+    loop {
+        request.messages.clone_from(&rounds.messages);
+        request.tools = rounds.tools(toolbox, window);
+        match stream_model(work, draft, route, request.clone(), &rounds, grounded).await {
+            Ok(Spoken { calls, text, .. }) if !calls.is_empty() && rounds.may_go_on() => rounds.run(work, draft, toolbox, text, calls).await,
+            Ok(Spoken { end, .. }) => {
+                if draft.text.is_empty() {
+                    say(work, draft, &builtin::not_found(work));
+                }
+                let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
+                draft.citations = align::citations(&draft.text, &known);
+                return Ok(Asked::Answered(end));
+            }
+            Err(failure) if !draft.text.is_empty() => {
+                tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed in mid-answer");
+                draft.answered = true;
+                return Err(Error::upstream("The answer broke off, because the model's provider failed. Ask again to get the whole of it."));
+            }
+            Err(failure) => {
+                tracing::warn!(provider = %route.endpoint.name, %failure, "a provider failed; the next one takes the turn");
+                draft.receipt.served_by.clear();
+                return Ok(Asked::Unanswered(failure));
+            }
         }
     }
 }
@@ -374,14 +429,23 @@ fn role(message: &llm::Message) -> &'static str {
     }
 }
 
-/// Passes one model's answer on as it comes.
-async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, request: llm::Request, passages: &[Passage], grounded: bool) -> std::result::Result<End, Failure> {
+/// What one round of a model came to.
+struct Spoken {
+    end: End,
+    calls: Vec<llm::ToolCall>,
+    text: String,
+}
+
+/// Passes one round of a model's answer on as it comes.
+async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, request: llm::Request, rounds: &Rounds, grounded: bool) -> std::result::Result<Spoken, Failure> {
+    let passages = &rounds.passages;
     let addresses = passages.iter().flat_map(|passage| [passage.text.as_str(), passage.url.as_deref().unwrap_or_default()]);
-    let mut filter = Filter::new(addresses.chain([work.assistant.instructions.as_str()]));
+    let mut filter = Filter::new(addresses.chain(rounds.results.iter().map(String::as_str)).chain([work.assistant.instructions.as_str()]));
+    let mut guard = Guard::new(&[&work.assistant.instructions, &prompt::rules(grounded, true, true)]);
     let mut stream = llm::ask(&work.app.client, &work.app.ids, route, request, work.patience);
     let mut opening = String::new();
-    let mut is_open = !grounded;
-    let mut end = End::Stop;
+    let mut is_open = !grounded || !draft.text.is_empty();
+    let mut spoken = Spoken { end: End::Stop, calls: Vec::new(), text: String::new() };
     loop {
         let next = if draft.text.is_empty() {
             timeout_at(work.patience, stream.next()).await.map_err(|_| Failure::Timeout(llm::Wait::FirstByte))?
@@ -391,6 +455,7 @@ async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, reques
         let Some(event) = next else { break };
         match event? {
             llm::Event::Text(text) => {
+                spoken.text.push_str(&text);
                 let text = if is_open {
                     text
                 } else {
@@ -403,27 +468,33 @@ async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, reques
                     is_open = true;
                     std::mem::take(&mut opening)
                 };
-                pass_on(work, draft, &filter.push(&text), passages);
+                pass_on(work, draft, &filter.push(&guard.push(&text)), passages);
             }
             llm::Event::Usage { input_tokens, output_tokens } => {
-                draft.receipt.usage = Usage { input_tokens: input_tokens.into(), output_tokens: output_tokens.into() };
+                // Of several rounds, all of them.
+                draft.receipt.usage.input_tokens += i64::from(input_tokens);
+                draft.receipt.usage.output_tokens += i64::from(output_tokens);
             }
-            llm::Event::Finish(llm::Finish::Length) => end = End::Length,
-            llm::Event::Finish(_) | llm::Event::ToolCall(_) => {}
+            llm::Event::Finish(llm::Finish::Length) => spoken.end = End::Length,
+            llm::Event::Finish(_) => {}
+            llm::Event::ToolCall(call) => spoken.calls.push(call),
         }
     }
     if !is_open && opening.trim_start().starts_with(prompt::NOT_IN_SOURCES) {
-        "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
-        say(work, draft, &builtin::not_found(work));
-        return Ok(End::Stop);
+        if spoken.calls.is_empty() {
+            "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
+            say(work, draft, &builtin::not_found(work));
+        }
+        return Ok(spoken);
     }
-    pass_on(work, draft, &filter.push(&opening), passages);
+    pass_on(work, draft, &filter.push(&guard.push(&opening)), passages);
+    pass_on(work, draft, &filter.push(&guard.finish()), passages);
     pass_on(work, draft, &filter.finish(), passages);
-    draft.answered = true;
-    "the model answered".clone_into(&mut draft.receipt.decision.why);
-    let known: Vec<(i64, &str)> = passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
-    draft.citations = align::citations(&draft.text, &known);
-    Ok(end)
+    if spoken.calls.is_empty() {
+        draft.answered = true;
+        "the model answered".clone_into(&mut draft.receipt.decision.why);
+    }
+    Ok(spoken)
 }
 
 /// Shows a piece of the model's text, after the sources that it was given.

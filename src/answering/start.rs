@@ -67,6 +67,10 @@ pub struct Question {
     pub idempotency: Option<(String, String)>,
     /// Told to a visitor whose session was made with this question.
     pub session_token: Option<String>,
+    /// The answer that is to be given anew.
+    pub replaces: Option<String>,
+    /// Whether the web may be searched for this message.
+    pub web_search: Option<bool>,
 }
 
 /// An answer that is being written, or has been.
@@ -108,6 +112,9 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
         None => app.db.read(|connection| find_continued(connection, &asker, &assistant.id, &question.messages))?,
     };
     let is_new = conversation_id.is_none();
+    if let Some(running) = conversation_id.as_ref().and_then(|id| joined(app, answers, &asker, &question, id).transpose()) {
+        return running;
+    }
     let conversation_id = conversation_id.unwrap_or_else(|| app.new_id(prefix::CONVERSATION));
     let turn = answers.turn(&conversation_id).await;
     let began = app.now();
@@ -125,6 +132,9 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
                     return Ok(Saved::Repeated(known));
                 }
                 let place = Place { app: &app_, workspace_id: &asker.workspace_id, conversation_id: &conversation_id, now: began };
+                if let Some(answer) = &question.replaces {
+                    store::delete_last_answer(tx, place.workspace_id, place.conversation_id, answer)?;
+                }
                 if is_new {
                     insert_conversation(tx, &place, &asker, &assistant_id, &question.messages)?;
                 }
@@ -172,6 +182,8 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
         history: before.iter().filter_map(told).collect(),
         log: Arc::clone(&log),
         began,
+        is_visitor: asker.channel.is_public(),
+        web_search: question.web_search,
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id, message_id, model);
@@ -235,6 +247,31 @@ enum Saved {
     Repeated(Repeated),
 }
 
+/// The answer that is being written to these very messages: a client that lost its connection sends them again.
+fn joined(app: &App, answers: &Answers, asker: &Asker, question: &Question, conversation_id: &str) -> Result<Option<Answering>> {
+    if question.replaces.is_some() || question.idempotency.is_some() {
+        return Ok(None);
+    }
+    let Some(log) = answers.running(conversation_id) else { return Ok(None) };
+    let stored = app.db.read(|connection| store::list_messages(connection, &asker.workspace_id, conversation_id, None, HISTORY))?;
+    let is_same = stored.last().is_some_and(|last| last.id == log.message_id && last.status == MessageStatus::Streaming) && is_retry(&stored, trailing(&question.messages));
+    Ok(is_same.then(|| Answering::new(Arc::clone(&log), conversation_id.to_owned(), log.message_id.clone(), String::new())))
+}
+
+/// The user's messages that an answer is the answer to, for asking again.
+///
+/// # Errors
+/// `conflict` where something was said after it.
+pub(super) fn question_before(connection: &Connection, workspace_id: &str, conversation_id: &str, message_id: &str) -> Result<Vec<ChatMessage>> {
+    let stored = store::list_messages(connection, workspace_id, conversation_id, None, HISTORY)?;
+    let is_last = stored.last().is_some_and(|last| last.id == message_id);
+    let asked = stored.iter().rev().skip(1).find(|message| message.role == MessageRole::User);
+    match asked {
+        Some(asked) if is_last => Ok(vec![ChatMessage { role: ChatRole::User, content: asked.content.clone() }]),
+        _ => Err(Error::conflict("Only the last answer of a conversation can be given again.")),
+    }
+}
+
 /// The answer to an earlier request with the same key.
 fn repeated(app: &App, answers: &Answers, asker: &Asker, question: &Question) -> Result<Option<Answering>> {
     let Some((key, _)) = &question.idempotency else { return Ok(None) };
@@ -254,7 +291,7 @@ fn recall(app: &App, answers: &Answers, asker: &Asker, question: &Question, know
         None => app.db.read(|connection| {
             let message = store::find_message(connection, &asker.workspace_id, &conversation_id, &message_id)?;
             let message = message.ok_or_else(|| Error::not_found("conversation").context("chat"))?;
-            Ok(Log::told(&message_id, &conversation_id, retell(connection, &asker.workspace_id, &conversation_id, &message)?))
+            Ok(Log::told(&message_id, &conversation_id, retell(connection, &asker.workspace_id, &conversation_id, &message)?.events))
         })?,
     };
     // The model is told by `start`.
@@ -309,7 +346,7 @@ fn insert_conversation(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, assistant_
 /// them; an existing one the user's messages at the end, unless they are there already because the request is a retry.
 fn add_questions(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, messages: &[ChatMessage], is_new: bool) -> Result<Vec<Message>> {
     let stored = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
-    let trailing = messages.iter().rposition(|message| message.role != ChatRole::User).map_or(messages, |last| &messages[last + 1..]);
+    let trailing = trailing(messages);
     let to_add: &[ChatMessage] = if is_new {
         messages
     } else if is_retry(&stored, trailing) {
@@ -330,6 +367,11 @@ fn add_questions(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, messages: &[Chat
         all.truncate(last);
     }
     Ok(all)
+}
+
+/// The user's messages at the end.
+fn trailing(messages: &[ChatMessage]) -> &[ChatMessage] {
+    messages.iter().rposition(|message| message.role != ChatRole::User).map_or(messages, |last| &messages[last + 1..])
 }
 
 /// Whether these messages are the last that the conversation holds, and still unanswered.

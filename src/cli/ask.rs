@@ -9,7 +9,7 @@ use crate::{
     answering::{self, Answers, Asker, ChatMessage, ChatRole, Event, Question, check_messages},
     app::App,
     assistants,
-    conversations::{Channel, Source},
+    conversations::{self, Channel, MessageRole, Source},
     providers,
     error::{Code, Error, Result},
 };
@@ -20,30 +20,51 @@ pub(super) struct Options {
     assistant: String,
     /// The question; without one, questions are read from the terminal
     question: Option<String>,
+    /// Go on with this conversation
+    #[arg(long, value_name = "CHAT")]
+    chat: Option<String>,
 }
+
+/// What can be typed instead of a question.
+const HELP: &str = "  /new      begin another conversation\n  /history  show what was said in this one\n  /again    have the last question answered anew\n  /quit     leave (so do Ctrl-D and an empty line)";
 
 pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     let app = common.open()?;
     let (workspace_id, assistant_id) = find_assistant(&app, &options.assistant)?;
     let answers = Answers::default();
-    let mut talk = Talk { app: &app, answers: &answers, workspace_id, assistant_id, conversation_id: None, json: common.json };
+    if let Some(id) = &options.chat {
+        let found = app.db.read(|connection| conversations::store::find_conversation(connection, &workspace_id, id))?;
+        found.filter(|found| found.assistant_id == assistant_id).ok_or_else(|| Error::new(Code::NotFound, format!("The assistant has no conversation `{id}`.")))?;
+    }
+    let is_colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut talk = Talk { app: &app, answers: &answers, workspace_id, assistant_id, conversation_id: options.chat, last: None, json: common.json, is_colored };
     if let Some(question) = options.question {
         return talk.ask(question).await;
     }
     let stdin = std::io::stdin();
     let is_terminal = stdin.is_terminal();
     if is_terminal {
-        eprintln!("Ask; an empty line or Ctrl-D ends.");
+        talk.greet()?;
     }
     loop {
         if is_terminal {
-            eprint!("\n> ");
+            eprint!("\n{} ", talk.bold("You ›"));
         }
         let mut line = String::new();
         if stdin.lock().read_line(&mut line)? == 0 || line.trim().is_empty() {
             return Ok(());
         }
-        talk.ask(line.trim().to_owned()).await?;
+        match line.trim() {
+            "/quit" | "/exit" => return Ok(()),
+            "/help" | "/?" => eprintln!("{HELP}"),
+            "/new" => (talk.conversation_id, talk.last) = (None, None),
+            "/history" => talk.show_history()?,
+            "/again" => match talk.last.clone() {
+                Some(question) => talk.ask_gently(question, is_terminal).await?,
+                None => eprintln!("Nothing was asked yet."),
+            },
+            question => talk.ask_gently(question.to_owned(), is_terminal).await?,
+        }
     }
 }
 
@@ -53,10 +74,59 @@ struct Talk<'a> {
     workspace_id: String,
     assistant_id: String,
     conversation_id: Option<String>,
+    last: Option<String>,
     json: bool,
+    is_colored: bool,
 }
 
 impl Talk<'_> {
+    fn bold(&self, text: &str) -> String {
+        if self.is_colored { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn dim(&self, text: &str) -> String {
+        if self.is_colored { format!("\u{1b}[2m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn greet(&self) -> Result<()> {
+        let found = self.app.db.read(|connection| assistants::store::find_assistant(connection, &self.workspace_id, &self.assistant_id))?;
+        if let Some(assistant) = found {
+            eprintln!("{}  {}", self.bold(&assistant.name), self.dim("type /help for what else there is"));
+            if let Some(welcome) = assistant.welcome_message {
+                eprintln!("{welcome}");
+            }
+        }
+        if self.conversation_id.is_some() {
+            self.show_history()?;
+        }
+        Ok(())
+    }
+
+    fn show_history(&self) -> Result<()> {
+        const MOST: i64 = 100;
+        let Some(id) = &self.conversation_id else {
+            eprintln!("Nothing was said yet.");
+            return Ok(());
+        };
+        let messages = self.app.db.read(|connection| conversations::store::list_messages(connection, &self.workspace_id, id, None, MOST))?;
+        for message in messages {
+            let who = if message.role == MessageRole::User { "You ›" } else { "‹" };
+            print_line(&format!("{} {}", self.bold(who), message.content))?;
+        }
+        print_line(&self.dim(&format!("go on later with --chat {id}")))
+    }
+
+    /// On a terminal a failed answer is told, and the conversation goes on.
+    async fn ask_gently(&mut self, question: String, is_terminal: bool) -> Result<()> {
+        match self.ask(question).await {
+            Err(error) if is_terminal && error.code() != Code::Internal => {
+                eprintln!("{}", error.message());
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
     async fn ask(&mut self, question: String) -> Result<()> {
         let app = self.app;
         providers::ready(app, &self.workspace_id).await?;
@@ -64,9 +134,10 @@ impl Talk<'_> {
             let assistant = assistants::store::find_assistant(connection, &self.workspace_id, &self.assistant_id)?.ok_or_else(|| Error::not_found("assistant"))?;
             assistants::service::present(app, connection, &self.workspace_id, assistant)
         })?;
+        self.last = Some(question.clone());
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: question }])?;
         let asker = Asker::new(self.workspace_id.clone(), None, Channel::Api);
-        let question = Question { conversation_id: self.conversation_id.clone(), messages, idempotency: None, session_token: None };
+        let question = Question { conversation_id: self.conversation_id.clone(), messages, idempotency: None, session_token: None, replaces: None, web_search: None };
         let answering = answering::start(app, self.answers, assistant, asker, question).await?;
         self.conversation_id = Some(answering.conversation_id.clone());
         if self.json {
@@ -84,7 +155,8 @@ impl Talk<'_> {
                 }
                 Event::Sources { sources: more } => sources.extend(more),
                 Event::Finish { error, .. } => failure = error,
-                Event::Start { .. } | Event::Citations { .. } => {}
+                Event::ToolCall { tool_name, .. } => eprintln!("{}", self.dim(&format!("… {tool_name}"))),
+                Event::Start { .. } | Event::Citations { .. } | Event::ToolResult { .. } => {}
             }
         }
         println!();
@@ -93,7 +165,8 @@ impl Talk<'_> {
         }
         for source in sources {
             let place = source.url.map(|url| format!("  {url}")).unwrap_or_default();
-            print_line(&format!("[{}] {}{place}", source.index, source.title))?;
+            let page = source.page.map(|page| format!(", page {page}")).unwrap_or_default();
+            print_line(&self.dim(&format!("[{}] {}{page}{place}", source.index, source.title)))?;
         }
         failure.map_or(Ok(()), |error| Err(Error::upstream(error)))
     }

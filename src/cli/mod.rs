@@ -69,7 +69,7 @@ enum Command {
     Ask(ask::Options),
     /// Show what retrieval finds, with ranks
     Search(search::Options),
-    /// Measure retrieval on questions with known answers
+    /// Measure retrieval and answers on questions with known answers
     #[command(subcommand)]
     Eval(eval::EvalCommand),
     /// Print the settings that hold, and where each came from

@@ -3,7 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::model::{Channel, Citation, Conversation, ConversationStatus, Handler, Message, MessageRole, MessageStatus, Source};
-use crate::{access::Caller, clock::Timestamp, db::Tx, error::Result};
+use crate::{
+    access::Caller,
+    clock::Timestamp,
+    db::Tx,
+    error::{Error, Result},
+};
 
 const CONVERSATION: &str = "c.id, c.title, c.assistant_id, c.channel, c.status, c.handler, c.assignee_id, c.contact_id, c.message_count, c.tags,
     c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until";
@@ -242,6 +247,24 @@ pub fn append_message(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id
     )?
     .execute((workspace_id, conversation_id, at))?;
     Ok(at)
+}
+
+/// Takes out an answer that is to be given anew.
+///
+/// # Errors
+/// `conflict` where it is not the conversation's last message any more.
+pub fn delete_last_answer(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id: &str) -> Result<()> {
+    let gone = tx
+        .prepare_cached(
+            "delete from messages where workspace_id = ?1 and conversation_id = ?2 and id = ?3 and role = 'assistant'
+             and row = (select max(row) from messages where workspace_id = ?1 and conversation_id = ?2)",
+        )?
+        .execute((workspace_id, conversation_id, id))?;
+    if gone == 0 {
+        return Err(Error::conflict("Only the last answer of a conversation can be given again.").context("chat"));
+    }
+    tx.prepare_cached("update conversations set message_count = message_count - 1 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, conversation_id))?;
+    Ok(())
 }
 
 /// What an answer came to.

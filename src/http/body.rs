@@ -41,11 +41,14 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
         expect_json(request)?;
         let bytes = read_limited(body, KIB << 10).await?;
+        // The chat's clients tell its errors by their code.
+        let is_chat = request.original_uri().path() == "/api/chat";
+        let named = |error: Error| if is_chat { error.context("chat") } else { error };
         // serde would take a list for an object, field by field.
         if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err(Error::bad_request("The body is a list; this address needs a JSON object.").into());
+            return Err(named(Error::bad_request("The body is a list; this address needs a JSON object.")).into());
         }
-        Ok(Body(parse_json(&bytes)?))
+        Ok(Body(parse_json(&bytes).map_err(named)?))
     }
 }
 

@@ -298,7 +298,7 @@ pub async fn answer(app: App, answers: Answers, job: Job) -> Result<()> {
         return Ok(());
     }
     crate::providers::ready(&app, &ws).await?;
-    let question = Question { conversation_id: Some(id), messages: asked, idempotency: None, session_token: None };
+    let question = Question { conversation_id: Some(id), messages: asked, idempotency: None, session_token: None, replaces: None, web_search: None };
     if let answering::Asked::Answering(answering) = answering::ask(&app, &answers, assistant, Asker::new(ws, None, Channel::Site), question).await? {
         answering.log.whole().await;
     }

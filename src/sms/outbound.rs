@@ -52,7 +52,7 @@ pub async fn answer(app: App, answers: Answers, job: Job) -> Result<()> {
     }
     let assistant = app.db.read(|connection| assistants::service::present(&app, connection, &workspace_id, assistant))?;
     crate::providers::ready(&app, &workspace_id).await?;
-    let question = Question { conversation_id: Some(conversation_id.clone()), messages: asked, idempotency: None, session_token: None };
+    let question = Question { conversation_id: Some(conversation_id.clone()), messages: asked, idempotency: None, session_token: None, replaces: None, web_search: None };
     let asker = Asker::new(workspace_id.clone(), None, Channel::Sms);
     let answering = answering::start(&app, &answers, assistant, asker, question).await?;
     answering.log.whole().await;

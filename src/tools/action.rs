@@ -31,13 +31,15 @@ pub(super) async fn call(app: &App, action: &Action, arguments: &Value) -> Resul
         Method::Patch => reqwest::Method::PATCH,
         Method::Delete => reqwest::Method::DELETE,
     };
+    if matches!(action.method, Method::Get | Method::Delete) {
+        address = with_query(&address, rest.iter().map(|(name, value)| (name.as_str(), plain(value))));
+    }
     // Straight to the host that the secrets are for: a redirect is an answer.
     let mut request = app.client.request_directly(method, &address).map_err(|error| error.message().to_owned())?;
     for (name, value) in action.headers.iter().chain(&action.secret) {
         request = request.header(name, value);
     }
     request = match action.method {
-        Method::Get | Method::Delete if !rest.is_empty() => request.query(&rest.iter().map(|(name, value)| (name.clone(), plain(value))).collect::<Vec<_>>()),
         Method::Get | Method::Delete => request,
         _ => request.json(&rest),
     };
@@ -64,6 +66,17 @@ pub(super) fn failure(error: &reqwest::Error) -> String {
     } else {
         "the address broke off its answer".to_owned()
     }
+}
+
+/// The address with these pairs after what its query has already.
+pub(super) fn with_query<'a>(address: &str, pairs: impl Iterator<Item = (&'a str, String)>) -> String {
+    let (base, fragment) = address.split_once('#').map_or((address, None), |(base, fragment)| (base, Some(fragment)));
+    let mut whole = base.to_owned();
+    for (name, value) in pairs {
+        whole.push(if whole.contains('?') { '&' } else { '?' });
+        whole.push_str(&format!("{}={}", encode(name), encode(&value)));
+    }
+    fragment.map_or(whole.clone(), |fragment| format!("{whole}#{fragment}"))
 }
 
 fn plain(value: &Value) -> String {

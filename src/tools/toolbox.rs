@@ -85,6 +85,11 @@ pub struct Toolbox {
 }
 
 impl Toolbox {
+    /// With nothing in it.
+    pub fn none(context: Context) -> Toolbox {
+        Toolbox { context, tools: Vec::new(), means: HashMap::new(), servers: Vec::new(), sessions: HashMap::new() }
+    }
+
     /// What the assistant may use for this asker. A server that does not answer is left out.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    action::failure,
+    action::{failure, with_query},
     model::{SearchProvider, WebSearch},
     toolbox::{Found, MOST_BYTES, cut},
 };
@@ -25,12 +25,11 @@ pub(super) async fn search(app: &App, search: &WebSearch, query: &str) -> Result
         SearchProvider::Tavily => {
             request(reqwest::Method::POST, "/search")?.bearer_auth(key).json(&json!({ "query": query, "max_results": RESULTS, "search_depth": "basic" }))
         }
-        SearchProvider::Brave => request(reqwest::Method::GET, "/res/v1/web/search")?
+        SearchProvider::Brave => request(reqwest::Method::GET, &with_query("/res/v1/web/search", [("q", query), ("count", "5".to_owned())].into_iter()))?
             .header("x-subscription-token", key)
-            .header("accept", "application/json")
-            .query(&[("q", query.as_str()), ("count", "5")]),
+            .header("accept", "application/json"),
         SearchProvider::Searxng => {
-            let request = request(reqwest::Method::GET, "/search")?.query(&[("q", query.as_str()), ("format", "json")]);
+            let request = request(reqwest::Method::GET, &with_query("/search", [("q", query), ("format", "json".to_owned())].into_iter()))?;
             if key.is_empty() { request } else { request.bearer_auth(key) }
         }
     };

@@ -419,7 +419,7 @@ async fn ask(app: &App, answers: &Answers, live: &Live, opened: Opened, session:
         }
     };
     let is_first = conversation_id.is_none();
-    let question = Question { conversation_id, messages, idempotency: None, session_token: new_token };
+    let question = Question { conversation_id, messages, idempotency: None, session_token: new_token, replaces: None, web_search: None };
     let asked = answering::ask(app, answers, opened.assistant, asker, question).await.map_err(widget)?;
     if is_first {
         let conversation_id = match &asked {

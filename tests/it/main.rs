@@ -1,6 +1,7 @@
 //! The product, tried from outside. Files are named after the addresses they try.
 
 mod analytics;
+mod answers;
 mod architecture;
 mod assistants;
 mod audit;
@@ -11,6 +12,7 @@ mod conversations;
 mod crash;
 mod documents;
 mod embed;
+mod hostile;
 mod http;
 mod events;
 mod inbox;
@@ -24,6 +26,7 @@ mod profiles;
 mod projects;
 mod providers;
 mod qa;
+mod resume;
 mod schema;
 mod search;
 mod secrets;
@@ -32,6 +35,7 @@ mod sms;
 mod sources;
 mod support;
 mod tickets;
+mod tools;
 mod totp;
 mod web;
 mod webhooks;

@@ -43,6 +43,9 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn new(question: &str, earlier: &[String]) -> Self {
         let mut words: HashMap<String, f64> = content_words(question).into_iter().map(|word| (word, 1.0)).collect();
+        if let Some(focus) = focus(question) {
+            words.insert(focus, 1.6);
+        }
         if is_follow_up(question)
             && let Some(last) = earlier.last()
         {
@@ -58,6 +61,14 @@ impl Asked {
     }
 }
 
+/// What "which" or "what" asks for: of "Which events does the widget send?" the events.
+fn focus(question: &str) -> Option<String> {
+    let lower = question.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.find(|word| matches!(*word, "which" | "what"))?;
+    words.next().and_then(|word| content_words(word).into_iter().next())
+}
+
 /// Whether a question is too short to be understood alone, or points back.
 pub(super) fn is_follow_up(question: &str) -> bool {
     const POINTING: &str = " it its that this these those they them he she one ones there same instead else ";
@@ -71,7 +82,7 @@ pub(super) fn is_follow_up(question: &str) -> bool {
 const MOST_WORDS: usize = 90;
 const FEW_WORDS: usize = 24;
 /// How much of a section may stand before what answers, where its heading is the question.
-const MOST_OPENING: usize = 60;
+const MOST_OPENING: usize = 75;
 /// The words of a whole answer, blocks too; a block that would go over it is left out unless it is what answers.
 const LONGEST: usize = 260;
 
@@ -151,7 +162,7 @@ impl<'a> Scored<'a> {
             .map(|(place, from)| {
                 // A product's name is in every heading and says nothing there.
                 let own = content_words(from.headings.last().copied().unwrap_or_default());
-                let weigh = |words: &mut dyn Iterator<Item = &String>| words.map(|word| rarity.get(word).copied().unwrap_or(most).powi(2)).sum::<f64>();
+                let weigh = |words: &mut dyn Iterator<Item = &String>| words.map(|word| rarity.get(word).copied().unwrap_or(most).powi(2) * asked.words.get(word).copied().unwrap_or(1.0)).sum::<f64>();
                 let shared = weigh(&mut own.iter().filter(|word| weights.contains_key(*word)));
                 let both = weigh(&mut own.iter()) + weigh(&mut weights.keys());
                 let words = if both > 0.0 { 2.0 * shared / both } else { 0.0 };
@@ -217,7 +228,7 @@ impl<'a> Scored<'a> {
         // Backwards: what the first sentence points to, and the section's opening where its heading is the question.
         let section = best - units[best].place;
         let opening: usize = units[section..best].iter().map(|unit| word_count(&unit.text)).sum();
-        if about >= 0.5 && opening <= MOST_OPENING && units[section..best].iter().all(Unit::stands_alone) {
+        if about >= 0.45 && opening <= MOST_OPENING && units[section..best].iter().all(Unit::stands_alone) {
             first = section;
             words += opening;
         }

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 
+use super::word_count;
 use crate::answering::sentences::{content_words, sentences};
 
 /// A piece of a passage that can be said by itself.
@@ -69,6 +70,9 @@ pub(super) fn cut(passage: usize, text: &str, asked: &HashSet<String>) -> Vec<Un
         units.push(Unit { passage, text, words, kind, place });
     };
     for (look, block) in blocks(text) {
+        // A line that was announced and is no sentence: a command, an address.
+        let announced = units.last().is_some_and(|last| last.text.ends_with(':')) && !block.ends_with(['.', '!', '?', ':']) && word_count(&block) <= 12;
+        let look = if look == Look::Prose && announced { Look::Code } else { look };
         let told = match look {
             Look::Heading => continue,
             Look::Prose => {
@@ -90,6 +94,11 @@ pub(super) fn cut(passage: usize, text: &str, asked: &HashSet<String>) -> Vec<Un
             None => told,
         };
         push(&mut units, text, Kind::Block);
+    }
+    // What the last line announces stands in another passage.
+    if let Some(last) = units.last_mut().filter(|last| last.kind == Kind::Block && last.text.ends_with(':')) {
+        last.text.pop();
+        last.text.push('.');
     }
     units
 }

@@ -101,7 +101,7 @@ fn corpus(folder: &Path) -> Result<Vec<Text>> {
 const ENDINGS: &[&str] =
     &["md", "mdx", "markdown", "html", "htm", "txt", "pdf", "docx", "pptx", "xlsx", "odt", "ods", "odp", "epub", "csv", "tsv", "json", "jsonl", "eml"];
 
-fn files(folder: &Path) -> Result<Vec<Text>> {
+pub(super) fn files(folder: &Path) -> Result<Vec<Text>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(current) = folders.pop() {
@@ -127,7 +127,7 @@ fn text(folder: &Path, name: &str) -> Result<String> {
     fs::read_to_string(&path).map_err(|error| Error::bad_request(format!("{} cannot be read: {error}.", path.display())))
 }
 
-fn lines<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<Vec<T>> {
+pub(super) fn lines<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<Vec<T>> {
     let mut lines = Vec::new();
     for (number, line) in text(folder, name)?.lines().enumerate() {
         if !line.trim().is_empty() {

@@ -1,6 +1,7 @@
 //! `illumichat eval`: how good retrieval is on given questions, through the product's own path and in a database that is
 //! thrown away.
 
+mod answers;
 mod baseline;
 mod dataset;
 mod metrics;
@@ -43,6 +44,8 @@ use crate::{
 pub(super) enum EvalCommand {
     /// Rank the documents of a folder for its questions: nDCG, recall, MRR, latency
     Retrieval(Retrieval),
+    /// Ask the built-in answerer: right pages, honest refusals, citations that hold
+    Answers(answers::Options),
 }
 
 #[derive(Debug, Args)]
@@ -129,8 +132,10 @@ struct Index {
 }
 
 pub(super) async fn run(common: &Common, command: EvalCommand) -> Result<()> {
-    let EvalCommand::Retrieval(options) = command;
-    retrieval(common, options).await
+    match command {
+        EvalCommand::Retrieval(options) => retrieval(common, options).await,
+        EvalCommand::Answers(options) => answers::run(common, options).await,
+    }
 }
 
 /// Documents of the dataset as the database knows them.

@@ -41,13 +41,22 @@ impl TestApp {
 
     /// For tests that start a server again on a folder that another one has used.
     pub async fn in_folder(folder: tempfile::TempDir, clock: Clock, change: impl FnOnce(&mut Config)) -> TestApp {
+        Self::open(folder, clock, Model::deterministic(), change).await
+    }
+
+    /// With another embedding model than the small deterministic one.
+    pub async fn with_model(model: Model, clock: Clock, change: impl FnOnce(&mut Config)) -> TestApp {
+        Self::open(tempfile::tempdir().unwrap(), clock, model, change).await
+    }
+
+    async fn open(folder: tempfile::TempDir, clock: Clock, model: Model, change: impl FnOnce(&mut Config)) -> TestApp {
         let mut config = Config { data_dir: folder.path().join("data"), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         config.limits.enabled = false;
         config.reader = Some(env!("CARGO_BIN_EXE_illumichat").into());
         change(&mut config);
         let listener = bind(config.listen).await.unwrap();
         config.listen = listener.local_addr().unwrap();
-        let app = App::open_with_model(config, clock, Ids::system(), Model::deterministic()).unwrap();
+        let app = App::open_with_model(config, clock, Ids::system(), model).unwrap();
         let server = Server::start(&app, listener).unwrap();
         let url = format!("http://{}", server.address);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();

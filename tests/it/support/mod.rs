@@ -6,5 +6,6 @@ pub mod llm_server;
 pub mod receiver;
 pub mod smtp_server;
 pub mod stream;
+pub mod web_server;
 
 pub use app::{Client, Reply, TestApp, spawn_app};

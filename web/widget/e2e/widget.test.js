@@ -150,7 +150,6 @@ export default async function ({ test, screenshots }) {
   });
 
   await test("right to left, in Arabic", async (world) => {
-    world.backend.config.theme.position = null;
     const visitor = await visit(world, { html: { lang: "ar", dir: "rtl" }, options: { bypassCSP: true } });
     await opened(visitor);
     await visitor.page.getByPlaceholder("اطرح سؤالاً…").waitFor();

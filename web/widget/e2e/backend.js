@@ -64,7 +64,7 @@ export const CONFIG = {
   theme: {
     primaryColor: "#4f46e5",
     colorScheme: "system",
-    position: "right",
+    position: null,
     launcher: "bubble",
     radius: 18,
   },

@@ -58,6 +58,8 @@ export default async function ({ test, screenshots }) {
       .nth(count - 1)
       .waitFor();
   };
+  /** A text that can be seen: what is said to screen readers stands in the page a second time. */
+  const shown = (page, text) => page.locator(".scroll, .foot").getByText(text);
   const picture = async (page, name) => {
     if (!screenshots) return;
     await page.waitForTimeout(400);
@@ -150,7 +152,6 @@ export default async function ({ test, screenshots }) {
   });
 
   await test("right to left, in Arabic", async (world) => {
-    world.backend.config.theme.position = null;
     const visitor = await visit(world, { html: { lang: "ar", dir: "rtl" }, options: { bypassCSP: true } });
     await opened(visitor);
     await visitor.page.getByPlaceholder("اطرح سؤالاً…").waitFor();
@@ -184,7 +185,7 @@ export default async function ({ test, screenshots }) {
       await page.locator(".assistant.streaming").waitFor();
       await picture(page, `${name.replaceAll(" ", "-")}-streaming`);
       await page.getByRole("button", { name: "Stop the answer" }).click();
-      await page.getByText("You stopped this answer.").waitFor();
+      await shown(page, "You stopped this answer.").waitFor();
       await accessible(page, "stopped");
       await ask(visitor, "How?");
       await answered(visitor);
@@ -332,7 +333,7 @@ export default async function ({ test, screenshots }) {
     const { page } = visitor;
     await opened(visitor);
     await ask(visitor, "Something long and slow");
-    await page.getByText("Paragraph 8 of").waitFor();
+    await shown(page, "Paragraph 8 of").waitFor();
     const rest = () =>
       page.evaluate(() => {
         const log = document.querySelector("body > div").shadowRoot.querySelector(".scroll");
@@ -361,7 +362,7 @@ export default async function ({ test, screenshots }) {
     const visitor = await visit(world);
     await opened(visitor);
     await ask(visitor, "Please drop it");
-    await visitor.page.getByText("Reconnecting").waitFor();
+    await shown(visitor.page, "Reconnecting").waitFor();
     await picture(visitor.page, "reconnecting");
     await answered(visitor);
     assert.equal(await visitor.page.locator(".assistant strong").first().textContent(), "at any time");
@@ -421,13 +422,13 @@ export default async function ({ test, screenshots }) {
     await opened(visitor);
     await page.waitForTimeout(300);
     await context.setOffline(true);
-    await page.getByText("You are offline.").waitFor();
+    await shown(page, "You are offline.").waitFor();
     await ask(visitor, "How?");
-    await page.getByText("Waiting to be sent").waitFor();
+    await shown(page, "Waiting to be sent").waitFor();
     await picture(page, "offline");
     await context.setOffline(false);
     await answered(visitor);
-    assert.equal(await page.getByText("You are offline.").count(), 0);
+    assert.equal(await shown(page, "You are offline.").count(), 0);
   });
 
   await test("what comes while it is closed is counted on the button", async (world) => {
@@ -479,7 +480,7 @@ export default async function ({ test, screenshots }) {
     await page.locator(".md-code button").getByText("Copied").waitFor();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "illumichat serve --listen 127.0.0.1:8080");
     await ask(visitor, "A person, please");
-    await page.getByText("Delivered. Somebody will answer here.").waitFor();
+    await shown(page, "Delivered. Somebody will answer here.").waitFor();
   });
 
   await test("a widget that is switched off leaves nothing behind but a reason", async (world) => {

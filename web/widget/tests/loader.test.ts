@@ -126,6 +126,14 @@ describe("what goes wrong", () => {
     expect(element()).toBeNull();
   });
 
+  it("takes the button away where the page may not even read why it is refused", async () => {
+    let asked = 0;
+    answer = () => ((asked += 1) === 1 ? Promise.reject(new TypeError("CORS")) : new Response(null));
+    await expect(widget().initialize()).rejects.toMatchObject({ code: "forbidden:widget" });
+    expect(fetch).toHaveBeenLastCalledWith(expect.stringContaining("/config"), { mode: "no-cors" });
+    expect(element()).toBeNull();
+  });
+
   it("keeps its button where the server cannot be reached, and tries again on a click", async () => {
     answer = () => Promise.reject(new TypeError("offline"));
     const one = widget();

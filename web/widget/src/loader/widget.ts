@@ -76,18 +76,23 @@ export class Widget {
     }
 
     const address = `${apiUrl}/api/widget/${encodeURIComponent(assistantId)}/config`;
-    const response = await fetch(address, { credentials: "omit" }).catch(() => {
-      throw problem("offline:client", "the server cannot be reached.");
+    const response = await fetch(address, { credentials: "omit" }).catch(async () => {
+      // A page that may not use the widget may not read why either: only that there is an answer.
+      await fetch(address, { mode: "no-cors" }).catch(() => {
+        throw problem("offline:client", "the server cannot be reached.");
+      });
     });
-    const body = await response.json().catch(() => ({}));
+    const body = response
+      ? await response.json().catch(() => ({}))
+      : { code: "forbidden:widget", error: "this page is not on the assistant's list of domains." };
     this.#check();
-    if (!response.ok || !body.assistantId) {
+    if (!response?.ok || !body.assistantId) {
       // A widget that is switched off, or not meant for this site, leaves no button behind.
-      if (/40[34]/.test(`${response.status}`)) {
+      if (!response || /40[34]/.test(`${response.status}`)) {
         this.#launcher.host.remove();
         this.#launcher = null;
       }
-      throw problem(body.code || "internal:client", body.error || `the server answered ${response.status}.`);
+      throw problem(body.code || "internal:client", body.error || `the server answered ${response!.status}.`);
     }
     this.#config = body as WidgetConfig;
     this.#launcher.paint(body.theme ?? {});

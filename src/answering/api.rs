@@ -257,7 +257,7 @@ impl ChatApi {
             .db
             .read(|connection| {
                 let conversation = conversations::get_seen(connection, &who, &chat_id)?;
-                let assistant = assistants::service::get_usable(&app, connection, &who, &conversation.assistant_id)?;
+                let assistant = assistants::service::get_usable(&app, connection, &who, conversation.assistant_id.as_deref().unwrap_or_default())?;
                 Ok((assistant, start::question_before(connection, &who.workspace_id, &chat_id, &message_id)?))
             })
             .map_err(|error| error.context("chat"))?;

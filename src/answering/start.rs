@@ -113,7 +113,7 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
     };
     let is_new = conversation_id.is_none();
     if let Some(running) = conversation_id.as_ref().and_then(|id| joined(app, answers, &asker, &question, id).transpose()) {
-        return running;
+        return running.map(Asked::Answering);
     }
     let conversation_id = conversation_id.unwrap_or_else(|| app.new_id(prefix::CONVERSATION));
     let turn = answers.turn(&conversation_id).await;
@@ -226,6 +226,9 @@ pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id:
         history: before.iter().filter_map(told).collect(),
         log: Arc::clone(&log),
         began: app.now(),
+        // A draft changes nothing: it has the tools that visitors have, and no web.
+        is_visitor: true,
+        web_search: Some(false),
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id.to_owned(), message_id, model);

@@ -34,7 +34,7 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     let answers = Answers::default();
     if let Some(id) = &options.chat {
         let found = app.db.read(|connection| conversations::store::find_conversation(connection, &workspace_id, id))?;
-        found.filter(|found| found.assistant_id == assistant_id).ok_or_else(|| Error::new(Code::NotFound, format!("The assistant has no conversation `{id}`.")))?;
+        found.filter(|found| found.assistant_id.as_ref() == Some(&assistant_id)).ok_or_else(|| Error::new(Code::NotFound, format!("The assistant has no conversation `{id}`.")))?;
     }
     let is_colored = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut talk = Talk { app: &app, answers: &answers, workspace_id, assistant_id, conversation_id: options.chat, last: None, json: common.json, is_colored };

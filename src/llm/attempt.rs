@@ -199,8 +199,8 @@ mod tests {
 
     const DOWN: Failure = Failure::Unreachable(Unreachable::Refused);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_breaker_opens_tries_and_closes() {
+    #[test]
+    fn a_breaker_opens_tries_and_closes() {
         let breaker = Breaker::default();
         let at = Instant::now();
         for _ in 0..Breaker::FAILURES {
@@ -222,8 +222,8 @@ mod tests {
         assert_eq!(breaker.enter(again), Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_breaker_heeds_the_wish_for_a_rest_and_not_our_own_mistakes() {
+    #[test]
+    fn a_breaker_heeds_the_wish_for_a_rest_and_not_our_own_mistakes() {
         let (breaker, at) = (Breaker::default(), Instant::now());
         for _ in 0..20 {
             breaker.failed(&Failure::Unauthorized, at);

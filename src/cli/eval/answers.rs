@@ -165,7 +165,7 @@ impl Bench {
         })?;
         let asked = question.earlier.iter().chain([&question.text]);
         let messages = asked.map(|text| ChatMessage { role: ChatRole::User, content: text.clone() }).collect();
-        let asker = Asker { workspace_id: self.workspace_id.clone(), user_id: None, channel: Channel::Api };
+        let asker = Asker::new(self.workspace_id.clone(), None, Channel::Api);
         let question = answering::Question { conversation_id: None, messages, idempotency: None, session_token: None, replaces: None, web_search: None };
         let answering = answering::start(app, &self.answers, assistant, asker, question).await?;
         let answer = answering::reply_whole(&answering).await;

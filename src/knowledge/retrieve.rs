@@ -122,7 +122,9 @@ pub fn rank(connection: &Connection, scope: Scope<'_>, turns: &[Turn], mode: Mod
         }
     }
     let mut chunks: Vec<FoundChunk> = chunks.into_values().collect();
-    prefer_pairs(connection, &mut chunks, &mut documents, weights)?;
+    if weights.pair > 0.0 {
+        prefer_pairs(connection, &mut chunks, &mut documents, weights)?;
+    }
     chunks.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.chunk.cmp(&b.chunk)));
     Ok(Ranking { chunks, documents: descending(documents), confidence })
 }

@@ -210,7 +210,9 @@ async fn every_kind_may_be_cut_off_anywhere() {
             server.next(streamed(&speech.answer[..end]));
             let events = ask(&endpoint).await;
             let (last, before) = events.split_last().expect("something is told");
-            assert_eq!(*last, Err(Failure::CutOff), "{} at {end}: {events:?}", speech.kind);
+            // What ends in good order before its first event is whole is taken for something else than a stream.
+            let is_told = *last == Err(Failure::CutOff) || before.is_empty() && matches!(last, Err(Failure::Invalid(_)));
+            assert!(is_told, "{} at {end}: {events:?}", speech.kind);
             let whole = hello();
             assert_eq!(before, &whole[..before.len()], "{} at {end}", speech.kind);
         }

@@ -52,7 +52,7 @@ impl PasswordApi {
     async fn forgot_password(&self, app: Data<&App>, who: Anyone, body: Body<ForgotPassword>) -> Result<NoContent> {
         let email = check_email(&body.0.email)?;
         if !mail::is_configured(&app) {
-            return Err(Error::unavailable("This server sends no mail. Ask whoever runs it for a new password: `illumichat user reset-password` sets one.").context("auth"));
+            return Err(Error::conflict("This server sends no mail. Ask whoever runs it for a new password: `illumichat user reset-password` sets one.").context("auth"));
         }
         let network = who.address.limit_key();
         app.limits.signin_address.check(&network).map_err(|error| error.context("auth"))?;

@@ -35,6 +35,13 @@ impl Lock {
     }
 
     pub fn take(folder: &Path) -> Result<Self> {
+        // A process that was killed a moment ago may have left a child that is about to let go of it.
+        for _ in 0..20 {
+            if let Some(lock) = Self::try_take(folder)? {
+                return Ok(lock);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
         Self::try_take(folder)?.ok_or_else(|| {
             Error::conflict(format!(
                 "The data folder {} belongs to another running server. Stop that one first, or choose another folder with `--data-dir`.",

@@ -327,10 +327,9 @@ mod tests {
         assert_eq!(words(json!({"message": "upstream", "metadata": {"raw": "busy"}})), "upstream: busy");
         assert_eq!(words(json!({"code": null})), "");
         let body = br#"[{"error": {"code": 400, "message": "API key not valid"}}]"#;
-        assert_eq!(
-            Failure::from_status(400, body, None),
-            Failure::Status { status: 400, message: "API key not valid".into() }
-        );
+        assert_eq!(Failure::from_status(400, body, None), Failure::Unauthorized, "Google says so of a wrong key");
+        let body = br#"[{"error": {"code": 400, "message": "too many contents"}}]"#;
+        assert_eq!(Failure::from_status(400, body, None), Failure::Status { status: 400, message: "too many contents".into() });
     }
 
     #[test]

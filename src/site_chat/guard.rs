@@ -74,7 +74,24 @@ impl ApiResponse for Answer {
             content: vec![MetaMediaType { content_type: "application/json", schema: schema() }],
             headers: vec![],
         };
-        MetaResponses { responses: vec![reply(200, "As the contract shows it."), reply(201, "It was taken."), reply(422, "`{\"error\": \"…\"}`: what is missing or wrong.")] }
+        let said = [
+            (200, "As the contract shows it."),
+            (201, "It was taken."),
+            (400, "The request cannot be read."),
+            (401, "`{\"error\": \"Invalid API key\"}`"),
+            (403, "`{\"error\": \"Origin not allowed\"}`"),
+            (404, "`{\"error\": \"Conversation not found\"}`"),
+            (405, "The address does not take this method."),
+            (409, "`{\"error\": \"…\"}`: there is a conversation already."),
+            (413, "The body is larger than the limit."),
+            (415, "The body's content type is not taken here."),
+            (416, "The file has no such range."),
+            (422, "`{\"error\": \"…\"}`: what is missing or wrong."),
+            (429, "`{\"error\": \"Rate limit exceeded\"}`, with `Retry-After`."),
+            (500, "The server's own fault."),
+            (503, "Not possible just now."),
+        ];
+        MetaResponses { responses: said.into_iter().map(|(status, description)| reply(status, description)).collect() }
     }
 
     fn register(_: &mut Registry) {}

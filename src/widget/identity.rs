@@ -60,7 +60,9 @@ pub fn contact_of(app: &App, tx: &Tx<'_>, workspace_id: &str, identity: &Identit
         (Some(email), Some(_)) if contacts::store::find_by_email(tx, workspace_id, email)?.is_some() => None,
         (email, _) => email.as_deref(),
     };
-    let seen = Seen { name: identity.name.as_deref(), email, external_id, verified, ..Seen::default() };
+    // A contact is known by something that a person can read; where all else is missing, by its number.
+    let name = identity.name.as_deref().or(external_id.filter(|_| email.is_none()));
+    let seen = Seen { name, email, external_id, verified, ..Seen::default() };
     contacts::find_or_make(app, tx, workspace_id, &seen, ContactSource::Widget, now).map(|(contact, _)| Some(contact))
 }
 

@@ -96,8 +96,8 @@ async fn without_mail_everybody_is_told_the_same() {
     let owner = app.owner().await;
     let ask = async |email: &str| app.nobody().post("/api/auth/password/forgot", json!({"email": email})).await;
     let (known, unknown) = (ask(&app.email_of(&owner)).await, ask("nobody@example.com").await);
-    assert_eq!((known.status, &known.text), (503, &unknown.text));
-    known.expect_error(503, "unavailable:auth");
+    assert_eq!((known.status, &known.text), (409, &unknown.text));
+    known.expect_error(409, "conflict:auth");
     ask("no email").await.expect_error(400, "bad_request:api");
     let made = owner.post(&owner.path("/invitations"), json!({"email": "x@example.com", "role": "guest"})).await.expect(201);
     assert_eq!(made["mailed"], false);

@@ -225,7 +225,8 @@ fn an_archive_that_expands_too_far_is_refused() {
     assert!(refusal(&zipped(&[("a.txt", "hello")])).starts_with("ZIP archives are not read"));
     // Nested deeper than any stack.
     let deep = format!("<w:document><w:body>{}<w:p><w:r><w:t>word</w:t></w:r></w:p>", "<w:tbl><w:tr><w:tc>".repeat(200_000));
-    assert!(extract(&zipped(&[("word/document.xml", &deep)])).is_ok());
+    let deep = extract(&zipped(&[("word/document.xml", &deep)]));
+    assert!(deep.as_ref().is_ok_and(|read| read.text.contains("word")) || deep.as_ref().is_err_and(|unreadable| unreadable.0.len() > 20), "{deep:?}");
     // Entities that expand each other are never expanded.
     let laughs = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><w:document><w:body><w:p><w:r><w:t>word &b;</w:t></w:r></w:p></w:body></w:document>";
     assert_eq!(extract(&zipped(&[("word/document.xml", laughs)])).unwrap().text, "word");

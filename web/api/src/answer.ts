@@ -91,6 +91,8 @@ export function withCitations(
     const after = points.slice(at, at + 40).join("");
     const said = (before.match(/((?:\[\d+\])+)[\s.,:;!?…)"'”»*_]*$/)?.[1] ?? "") + (after.match(/^\s*((?:\[\d+\])+)/)?.[1] ?? "");
     out += before;
+    // After code or a table a mark has a line of its own: on theirs it would be part of them.
+    if (/(```|\|)$/.test(out)) out += "\n\n";
     for (const index of [...(marks.get(at) ?? [])].sort((a, b) => a - b)) {
       if (!said.includes(`[${index}]`)) out += mark(index);
     }

@@ -113,6 +113,11 @@ describe("withCitations", () => {
     expect(withCitations("Yes [1]. **No [2].** So", [{ index: 1, start: 0, end: 8 }, { index: 2, start: 9, end: 20 }])).toBe("Yes [1]. **No [2].** So");
   });
 
+  test("leaves code and tables as they are", () => {
+    expect(withCitations("Run:\n\n```\nls\n```", [{ index: 1, start: 0, end: 15 }])).toBe("Run:\n\n```\nls\n```\n\n[1]");
+    expect(withCitations("| a |\n| - |\n| 1 |", [{ index: 1, start: 0, end: 17 }])).toBe("| a |\n| - |\n| 1 |\n\n[1]");
+  });
+
   test("bears ranges outside the text", () => {
     expect(withCitations("Yes.", [{ index: 1, start: 0, end: 99 }, { index: 1, start: 0, end: -1 }])).toBe("Yes.[1]");
   });

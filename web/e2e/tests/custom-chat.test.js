@@ -100,7 +100,7 @@ export default async function ({ browser, test, afterwards }) {
       globalThis.finalizeMessage = (said) => (globalThis.final = said);
       globalThis.eval(code);
     }, `${parsing}\n${retrying}\nglobalThis.sendWithRetry = sendWithRetry;`.replace("asst_abc123", server.assistantId));
-    await tab.evaluate(() => globalThis.sendWithRetry([{ role: "user", content: "What does a document need to be searchable?" }]));
+    await tab.evaluate(() => globalThis.sendWithRetry([{ role: "user", content: "How large may a file be?" }]));
     const { seen, final } = await tab.evaluate(() => ({ seen: globalThis.seen, final: globalThis.final }));
     assert.equal(attempts, 3);
     assert.ok(seen.length > 1 && final.length > 20, `${seen.length} pieces, ${final}`);

@@ -114,7 +114,7 @@ describe("withCitations", () => {
   });
 
   test("leaves code and tables as they are", () => {
-    expect(withCitations("Run:\n\n```\nls\n```", [{ index: 1, start: 0, end: 15 }])).toBe("Run:\n\n```\nls\n```\n\n[1]");
+    expect(withCitations("Run:\n\n```\nls\n```", [{ index: 1, start: 0, end: 16 }])).toBe("Run:\n\n```\nls\n```\n\n[1]");
     expect(withCitations("| a |\n| - |\n| 1 |", [{ index: 1, start: 0, end: 17 }])).toBe("| a |\n| - |\n| 1 |\n\n[1]");
   });
 

@@ -88,14 +88,6 @@ pub fn find_document(connection: &Connection, workspace_id: &str, project: i64, 
         .optional()?)
 }
 
-/// The same by its row.
-pub fn find_document_at(connection: &Connection, workspace_id: &str, project: i64, row: i64) -> Result<Option<Document>> {
-    Ok(connection
-        .prepare_cached(&format!("select {COLUMNS} {FROM} where documents.workspace_id = ?1 and documents.project = ?2 and documents.row = ?3"))?
-        .query_row((workspace_id, project, row), read)
-        .optional()?)
-}
-
 /// Which documents a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct DocumentFilter {

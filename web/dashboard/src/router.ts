@@ -7,7 +7,15 @@ export const { p, navigate, isActive, route } = createRouter({
   "/signin": () => import("./features/access/SignIn.svelte"),
   "/assistants": {
     "/": () => import("./features/assistants/AssistantList.svelte"),
-    "/:assistantId": () => import("./features/assistants/AssistantPage.svelte"),
+    "/:assistantId": {
+      "/": () => import("./features/assistants/AssistantPage.svelte"),
+      "/widget": () => import("./features/channels/widget/WidgetPage.svelte"),
+      "/sms": () => import("./features/channels/sms/SmsPage.svelte"),
+      "/sites": () => import("./features/channels/sites/SitesPage.svelte"),
+      "/tools": () => import("./features/tools/AssistantToolsPage.svelte"),
+      "/access": () => import("./features/assistants/AccessPage.svelte"),
+      "/versions": () => import("./features/assistants/VersionsPage.svelte"),
+    },
   },
   "/knowledge": {
     "/": () => import("./features/knowledge/ProjectList.svelte"),
@@ -26,6 +34,9 @@ export const { p, navigate, isActive, route } = createRouter({
     "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
     "/tokens": () => import("./features/access/TokensPage.svelte"),
     "/models": () => import("./features/workspaces/ModelsPage.svelte"),
+    "/tools": () => import("./features/tools/ToolsPage.svelte"),
+    "/webhooks": () => import("./features/webhooks/WebhooksPage.svelte"),
+    "/webhooks/:webhookId": () => import("./features/webhooks/WebhookPage.svelte"),
   },
   "*": () => import("./shell/NotFound.svelte"),
 });

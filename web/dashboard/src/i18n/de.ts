@@ -1,7 +1,14 @@
 /** German. */
+import { channels } from "./de/channels.ts";
+import { tools } from "./de/tools.ts";
+import { webhooks } from "./de/webhooks.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...channels,
+  ...tools,
+  ...webhooks,
+
   "access.email": "E-Mail",
   "access.password": "Passwort",
   "access.passwordHint": "Mindestens 10 Zeichen. Ein kurzer Satz ist leicht zu merken und schwer zu erraten.",
@@ -291,6 +298,8 @@ export const de: Dictionary = {
   "settings.role": "Ihre Rolle",
   "settings.title": "Einstellungen",
   "settings.tokens": "API-Token",
+  "settings.tools": "Werkzeuge",
+  "settings.webhooks": "Webhooks",
   "settings.workspaceId": "ID des Arbeitsbereichs",
   "settings.workspaceName": "Name des Arbeitsbereichs",
   "settings.workspaceNameHint": "Meist der Name Ihrer Firma.",
@@ -348,7 +357,6 @@ export const de: Dictionary = {
   "website.enabled": "Chat auf Ihrer Website",
   "website.enabledHint": "Besucher können diesen Assistenten von Ihren Seiten aus fragen.",
   "website.everyOrigin": "Ohne Liste kann jede Website diesen Assistenten einbinden.",
-  "website.needsPublic": "Besucher erreichen nur öffentliche Assistenten: Stellen Sie „Wer ihn nutzen darf“ auf „Öffentlich“.",
   "website.open": "Oder teilen Sie den Chat als eigene Seite",
   "website.saveFirst": "Erst speichern: Die Zeile wirkt, sobald das Widget an ist.",
   "website.snippet": "Vor </body> einfügen",

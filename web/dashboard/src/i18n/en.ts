@@ -1,7 +1,14 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { channels } from "./en/channels.ts";
+import { tools } from "./en/tools.ts";
+import { webhooks } from "./en/webhooks.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...channels,
+  ...tools,
+  ...webhooks,
+
   "access.email": "Email",
   "access.password": "Password",
   "access.passwordHint": "10 characters or more. A short sentence is easy to remember and hard to guess.",
@@ -291,6 +298,8 @@ export const en = {
   "settings.role": "Your role",
   "settings.title": "Settings",
   "settings.tokens": "API tokens",
+  "settings.tools": "Tools",
+  "settings.webhooks": "Webhooks",
   "settings.workspaceId": "Workspace ID",
   "settings.workspaceName": "Workspace name",
   "settings.workspaceNameHint": "Usually your company’s name.",
@@ -348,7 +357,6 @@ export const en = {
   "website.enabled": "Chat on your website",
   "website.enabledHint": "Visitors can ask this assistant from your pages.",
   "website.everyOrigin": "Without a list, every website can embed this assistant.",
-  "website.needsPublic": "Visitors can only reach a public assistant: set “Who may use it” to Public.",
   "website.open": "Or share the chat as a page of its own",
   "website.saveFirst": "Save first: the line works once the widget is on.",
   "website.snippet": "Paste this before </body>",

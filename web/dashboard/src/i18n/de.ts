@@ -1,7 +1,14 @@
 /** German. */
+import { analytics } from "./de/analytics.ts";
+import { contacts } from "./de/contacts.ts";
+import { tickets } from "./de/tickets.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...analytics,
+  ...contacts,
+  ...tickets,
+
   "access.email": "E-Mail",
   "access.password": "Passwort",
   "access.passwordHint": "Mindestens 10 Zeichen. Ein kurzer Satz ist leicht zu merken und schwer zu erraten.",
@@ -227,13 +234,18 @@ export const de: Dictionary = {
     "Die Modelle, die hier antworten können. Fällt eines aus, übernimmt das eingebaute, damit niemand ohne Antwort bleibt.",
   "models.unavailable": "Nicht verfügbar",
 
+  "nav.analytics": "Auswertung",
   "nav.assistants": "Assistenten",
+  "nav.contacts": "Kontakte",
   "nav.conversations": "Gespräche",
   "nav.home": "Start",
   "nav.knowledge": "Wissen",
   "nav.label": "Hauptmenü",
+  "nav.more": "Mehr",
+  "nav.moreLabel": "Weitere Bereiche",
   "nav.settings": "Einstellungen",
   "nav.skip": "Zum Inhalt springen",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "Unter dieser Adresse gibt es nichts",
   "notFound.home": "Zur Startseite",

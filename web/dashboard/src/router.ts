@@ -30,6 +30,20 @@ export const { p, navigate, isActive, route } = createRouter({
     "/": () => import("./features/conversations/ConversationsPage.svelte"),
     "/:conversationId": () => import("./features/conversations/ConversationsPage.svelte"),
   },
+  "/contacts": {
+    "/": () => import("./features/contacts/ContactsPage.svelte"),
+    "/import": () => import("./features/contacts/ImportPage.svelte"),
+    "/:contactId": () => import("./features/contacts/ContactPage.svelte"),
+  },
+  "/tickets": {
+    "/": () => import("./features/tickets/TicketsPage.svelte"),
+    "/:ticketId": () => import("./features/tickets/TicketPage.svelte"),
+  },
+  "/analytics": {
+    "/": () => import("./features/analytics/OverviewPage.svelte"),
+    "/questions": () => import("./features/analytics/QuestionsPage.svelte"),
+    "/gaps": () => import("./features/analytics/GapsPage.svelte"),
+  },
   "/settings": {
     "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
     "/tokens": () => import("./features/access/TokensPage.svelte"),

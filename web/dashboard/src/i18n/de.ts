@@ -1,11 +1,17 @@
 /** German. */
+import { analytics } from "./de/analytics.ts";
 import { channels } from "./de/channels.ts";
+import { contacts } from "./de/contacts.ts";
+import { tickets } from "./de/tickets.ts";
 import { tools } from "./de/tools.ts";
 import { webhooks } from "./de/webhooks.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...analytics,
   ...channels,
+  ...contacts,
+  ...tickets,
   ...tools,
   ...webhooks,
 
@@ -234,13 +240,18 @@ export const de: Dictionary = {
     "Die Modelle, die hier antworten können. Fällt eines aus, übernimmt das eingebaute, damit niemand ohne Antwort bleibt.",
   "models.unavailable": "Nicht verfügbar",
 
+  "nav.analytics": "Auswertung",
   "nav.assistants": "Assistenten",
+  "nav.contacts": "Kontakte",
   "nav.conversations": "Gespräche",
   "nav.home": "Start",
   "nav.knowledge": "Wissen",
   "nav.label": "Hauptmenü",
+  "nav.more": "Mehr",
+  "nav.moreLabel": "Weitere Bereiche",
   "nav.settings": "Einstellungen",
   "nav.skip": "Zum Inhalt springen",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "Unter dieser Adresse gibt es nichts",
   "notFound.home": "Zur Startseite",

@@ -1,11 +1,17 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { analytics } from "./en/analytics.ts";
 import { channels } from "./en/channels.ts";
+import { contacts } from "./en/contacts.ts";
+import { tickets } from "./en/tickets.ts";
 import { tools } from "./en/tools.ts";
 import { webhooks } from "./en/webhooks.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...analytics,
   ...channels,
+  ...contacts,
+  ...tickets,
   ...tools,
   ...webhooks,
 
@@ -234,13 +240,18 @@ export const en = {
     "The models that can answer here. When one fails, the built-in one takes the turn, so that nobody is left without an answer.",
   "models.unavailable": "Not available",
 
+  "nav.analytics": "Analytics",
   "nav.assistants": "Assistants",
+  "nav.contacts": "Contacts",
   "nav.conversations": "Conversations",
   "nav.home": "Home",
   "nav.knowledge": "Knowledge",
   "nav.label": "Main",
+  "nav.more": "More",
+  "nav.moreLabel": "More places",
   "nav.settings": "Settings",
   "nav.skip": "Skip to the content",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "There is nothing at this address",
   "notFound.home": "Go to Home",

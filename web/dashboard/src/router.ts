@@ -18,13 +18,18 @@ export const { p, navigate, isActive, route } = createRouter({
       "/documents/:documentId": () => import("./features/knowledge/DocumentPage.svelte"),
     },
   },
+  "/inbox": {
+    "/": () => import("./features/inbox/InboxPage.svelte"),
+    "/:conversationId": () => import("./features/inbox/InboxPage.svelte"),
+  },
   "/conversations": {
-    "/": () => import("./features/conversations/ConversationsPage.svelte"),
-    "/:conversationId": () => import("./features/conversations/ConversationsPage.svelte"),
+    "/": () => import("./features/inbox/ToInbox.svelte"),
+    "/:conversationId": () => import("./features/inbox/ToInbox.svelte"),
   },
   "/settings": {
     "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
     "/tokens": () => import("./features/access/TokensPage.svelte"),
+    "/macros": () => import("./features/inbox/MacrosPage.svelte"),
     "/models": () => import("./features/workspaces/ModelsPage.svelte"),
   },
   "*": () => import("./shell/NotFound.svelte"),

@@ -1,7 +1,10 @@
 /** German. */
+import { inbox } from "./de/inbox.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...inbox,
+
   "access.email": "E-Mail",
   "access.password": "Passwort",
   "access.passwordHint": "Mindestens 10 Zeichen. Ein kurzer Satz ist leicht zu merken und schwer zu erraten.",
@@ -109,9 +112,6 @@ export const de: Dictionary = {
   "common.saved": "Gespeichert",
   "common.unsaved": "Es gibt ungespeicherte Änderungen.",
 
-  "conversations.allAssistants": "Alle Assistenten",
-  "conversations.allChannels": "Alle Kanäle",
-  "conversations.assistant": "Assistent",
   "conversations.channel": "Kanal",
   "conversations.choose": "Wählen Sie ein Gespräch, um es zu lesen.",
   "conversations.delete": "Gespräch löschen",
@@ -120,14 +120,9 @@ export const de: Dictionary = {
   "conversations.deleted": "Gespräch gelöscht",
   "conversations.earlier": "Frühere Nachrichten zeigen",
   "conversations.emptyText": "Sie erscheinen hier, sobald jemand einen Assistenten etwas fragt. Machen Sie den Anfang.",
-  "conversations.emptyTitle": "Noch keine Gespräche",
   "conversations.messages": { one: "{count} Nachricht", other: "{count} Nachrichten" },
   "conversations.noMatch": "Kein Gespräch passt dazu.",
-  "conversations.search": "Gesagtes durchsuchen",
   "conversations.team": "Ihr Team",
-  "conversations.text": "Was gefragt wurde, was geantwortet wurde und aus welchen Quellen.",
-  "conversations.title": "Gespräche",
-  "conversations.toAssistants": "Assistenten ausprobieren",
   "conversations.untitled": "Ohne Titel",
   "conversations.visitor": "Besucher",
 

@@ -1,7 +1,10 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { inbox } from "./en/inbox.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...inbox,
+
   "access.email": "Email",
   "access.password": "Password",
   "access.passwordHint": "10 characters or more. A short sentence is easy to remember and hard to guess.",
@@ -109,9 +112,6 @@ export const en = {
   "common.saved": "Saved",
   "common.unsaved": "You have changes that are not saved.",
 
-  "conversations.allAssistants": "All assistants",
-  "conversations.allChannels": "All channels",
-  "conversations.assistant": "Assistant",
   "conversations.channel": "Channel",
   "conversations.choose": "Choose a conversation to read it.",
   "conversations.delete": "Delete conversation",
@@ -120,14 +120,9 @@ export const en = {
   "conversations.deleted": "Conversation deleted",
   "conversations.earlier": "Show earlier messages",
   "conversations.emptyText": "They appear here as soon as somebody asks an assistant something. You can be the first.",
-  "conversations.emptyTitle": "No conversations yet",
   "conversations.messages": { one: "{count} message", other: "{count} messages" },
   "conversations.noMatch": "No conversation matches.",
-  "conversations.search": "Search what was said",
   "conversations.team": "Your team",
-  "conversations.text": "What people asked, what they were answered, and from which sources.",
-  "conversations.title": "Conversations",
-  "conversations.toAssistants": "Try an assistant",
   "conversations.untitled": "Untitled",
   "conversations.visitor": "Visitor",
 

@@ -105,6 +105,7 @@ class Live {
   #tell(event: LiveEvent): void {
     if (event.type === "presence" && event.online) this.online = event.online;
     else if (event.type === "presence" || event.type === "typing") this.#notice(event);
+    else if (event.type === "message.created") this.#hasWritten(event.data as { conversationId: string; role: string });
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -115,6 +116,12 @@ class Live {
     else this.activities = [...others, { conversationId, userId, name, state, until: Date.now() + LASTS[state] }];
     clearTimeout(this.#sweep);
     this.#sweep = setTimeout(() => this.#forget(), 1000);
+  }
+
+  /** Who has said it writes no more. */
+  #hasWritten({ conversationId, role }: { conversationId: string; role: string }): void {
+    if (role !== "user") return;
+    this.activities = this.activities.filter((each) => each.conversationId !== conversationId || each.userId !== null);
   }
 
   #forget(): void {

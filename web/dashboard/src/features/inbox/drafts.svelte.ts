@@ -1,6 +1,7 @@
 /** What is being written in a conversation, kept while one looks elsewhere: text, files, and a suggestion on its way. */
 import { type Answer, ApiError, emptyAnswer, foldAnswer, type Message, readChatStream, type Source } from "@illumichat/api";
 import { message } from "../../components/submission.svelte.ts";
+import { t } from "../../i18n/index.svelte.ts";
 
 export interface Sending {
   id: number;
@@ -76,10 +77,16 @@ export class Draft {
       let answer: Answer = emptyAnswer();
       for await (const event of readChatStream(response.body)) {
         answer = foldAnswer(answer, event);
-        if (answer.text) this.reply = plain(answer.text);
+        if (answer.text && answer.answered !== false) this.reply = plain(answer.text);
       }
       if (answer.status === "failed") throw new ApiError(502, { error: answer.error ?? "", code: answer.code ?? "" });
-      this.sources = answer.sources;
+      if (answer.answered === false) {
+        // What the assistant says where it knows nothing is no reply that a person would send.
+        this.reply = before;
+        this.error = t("inbox.draftSilent");
+      } else {
+        this.sources = answer.sources;
+      }
     } catch (cause) {
       if (cause instanceof DOMException && cause.name === "AbortError") return;
       this.reply = before;

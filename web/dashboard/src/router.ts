@@ -26,9 +26,13 @@ export const { p, navigate, isActive, route } = createRouter({
       "/documents/:documentId": () => import("./features/knowledge/DocumentPage.svelte"),
     },
   },
+  "/inbox": {
+    "/": () => import("./features/inbox/InboxPage.svelte"),
+    "/:conversationId": () => import("./features/inbox/InboxPage.svelte"),
+  },
   "/conversations": {
-    "/": () => import("./features/conversations/ConversationsPage.svelte"),
-    "/:conversationId": () => import("./features/conversations/ConversationsPage.svelte"),
+    "/": () => import("./features/inbox/ToInbox.svelte"),
+    "/:conversationId": () => import("./features/inbox/ToInbox.svelte"),
   },
   "/contacts": {
     "/": () => import("./features/contacts/ContactsPage.svelte"),
@@ -47,6 +51,7 @@ export const { p, navigate, isActive, route } = createRouter({
   "/settings": {
     "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
     "/tokens": () => import("./features/access/TokensPage.svelte"),
+    "/macros": () => import("./features/inbox/MacrosPage.svelte"),
     "/models": () => import("./features/workspaces/ModelsPage.svelte"),
     "/tools": () => import("./features/tools/ToolsPage.svelte"),
     "/webhooks": () => import("./features/webhooks/WebhooksPage.svelte"),

@@ -2,6 +2,7 @@
 import { analytics } from "./en/analytics.ts";
 import { channels } from "./en/channels.ts";
 import { contacts } from "./en/contacts.ts";
+import { inbox } from "./en/inbox.ts";
 import { tickets } from "./en/tickets.ts";
 import { tools } from "./en/tools.ts";
 import { webhooks } from "./en/webhooks.ts";
@@ -11,6 +12,7 @@ export const en = {
   ...analytics,
   ...channels,
   ...contacts,
+  ...inbox,
   ...tickets,
   ...tools,
   ...webhooks,
@@ -122,9 +124,6 @@ export const en = {
   "common.saved": "Saved",
   "common.unsaved": "You have changes that are not saved.",
 
-  "conversations.allAssistants": "All assistants",
-  "conversations.allChannels": "All channels",
-  "conversations.assistant": "Assistant",
   "conversations.channel": "Channel",
   "conversations.choose": "Choose a conversation to read it.",
   "conversations.delete": "Delete conversation",
@@ -133,14 +132,9 @@ export const en = {
   "conversations.deleted": "Conversation deleted",
   "conversations.earlier": "Show earlier messages",
   "conversations.emptyText": "They appear here as soon as somebody asks an assistant something. You can be the first.",
-  "conversations.emptyTitle": "No conversations yet",
   "conversations.messages": { one: "{count} message", other: "{count} messages" },
   "conversations.noMatch": "No conversation matches.",
-  "conversations.search": "Search what was said",
   "conversations.team": "Your team",
-  "conversations.text": "What people asked, what they were answered, and from which sources.",
-  "conversations.title": "Conversations",
-  "conversations.toAssistants": "Try an assistant",
   "conversations.untitled": "Untitled",
   "conversations.visitor": "Visitor",
 

@@ -92,7 +92,12 @@ impl Db {
 
     /// Moves what the write-ahead log holds into the database file, as a clean stop does.
     pub async fn checkpoint(&self) -> Result<()> {
-        self.0.writer.checkpoint().await
+        self.0.writer.alone("pragma wal_checkpoint(truncate)").await
+    }
+
+    /// Writes the whole file anew: what was deleted or moved is in no corner of it any more. Nothing else is written meanwhile.
+    pub async fn rewrite(&self) -> Result<()> {
+        self.0.writer.alone("vacuum; pragma wal_checkpoint(truncate)").await
     }
 }
 

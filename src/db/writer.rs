@@ -36,7 +36,8 @@ type Answer = Box<dyn FnOnce(std::result::Result<(), Failure>) + Send>;
 
 enum Work {
     Change(Change),
-    Checkpoint(oneshot::Sender<Result<()>>),
+    /// A statement that stands outside of transactions.
+    Alone(&'static str, oneshot::Sender<Result<()>>),
 }
 
 /// Why a whole group failed; cloned for each of its members.
@@ -114,9 +115,9 @@ impl Writer {
         })
     }
 
-    pub(super) async fn checkpoint(&self) -> Result<()> {
+    pub(super) async fn alone(&self, statement: &'static str) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Work::Checkpoint(sender))?;
+        self.send(Work::Alone(statement, sender))?;
         receiver.await.map_err(|_| Error::internal("the writer thread has stopped"))?
     }
 
@@ -132,11 +133,11 @@ fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Se
     while let Ok(first) = receiver.recv() {
         let mut group = Vec::new();
         let mut next = Some(first);
-        let mut checkpoints = Vec::new();
+        let mut others = Vec::new();
         while let Some(work) = next.take() {
             match work {
                 Work::Change(change) => group.push(change),
-                Work::Checkpoint(sender) => checkpoints.push(sender),
+                Work::Alone(statement, sender) => others.push((statement, sender)),
             }
             if group.len() < GROUP {
                 next = receiver.try_recv().ok();
@@ -146,8 +147,8 @@ fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Se
             commit(connection, group);
             committed.send_modify(|commits| *commits += 1);
         }
-        for sender in checkpoints {
-            let done = connection.execute_batch("pragma wal_checkpoint(truncate)").map_err(Error::from);
+        for (statement, sender) in others {
+            let done = connection.execute_batch(statement).map_err(Error::from);
             let _ = sender.send(done);
         }
     }

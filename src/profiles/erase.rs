@@ -1,5 +1,6 @@
 //! The erasure of a person: one transaction takes everything away, overwritten and not just unlinked (`secure_delete`), then
-//! the write-ahead log is emptied. Files go by the job that their release leaves. Copies in backups age out.
+//! the write-ahead log is emptied. Where a page was rearranged, SQLite leaves bytes of rows that moved: a job writes the whole
+//! file anew. Files go by the job that their release leaves. Copies in backups age out.
 
 use serde_json::json;
 
@@ -10,8 +11,23 @@ use crate::{
     db::Tx,
     error::Result,
     events::{self, Kind, NewEvent},
-    files, webhooks,
+    files,
+    jobs::{self, NewJob},
+    webhooks,
 };
+
+/// The job that writes the database's file anew.
+pub const REWRITE_JOB: &str = "database.rewrite";
+const LANE: &str = "rewrite";
+
+/// The handler of [`REWRITE_JOB`]. Once does for all that were erased meanwhile.
+///
+/// # Errors
+/// Where the disk has no room for the copy; the queue tries again.
+pub async fn rewrite(app: App) -> Result<()> {
+    app.db.write(|tx| jobs::cancel(tx, LANE)).await?;
+    app.db.rewrite().await
+}
 
 /// Texts by which a person could be found in what was told of others.
 fn traces(contact: &Contact) -> Vec<String> {
@@ -47,5 +63,7 @@ fn erase_rows(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: crate::
             events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind, resource_id: &id, data: json!({"id": id, "channel": channel}) })?;
         }
     }
+    let job = NewJob { kind: REWRITE_JOB, workspace_id: None, payload: json!({}), lane: Some(LANE.to_owned()), run_at: now };
+    jobs::enqueue(tx, &app.ids, now, &job)?;
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ContactDeleted, resource_id: id, data: json!({"id": id}) })
 }

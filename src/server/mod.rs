@@ -21,7 +21,7 @@ use crate::{
     files,
     inbox::Live,
     jobs::Handlers,
-    knowledge, mail, providers, site_chat, sms, tickets, webhooks, workspaces,
+    knowledge, mail, profiles, providers, site_chat, sms, tickets, webhooks, workspaces,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
@@ -112,7 +112,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     let (emptying, mailing, resetting) = (app.clone(), app.clone(), app.clone());
-    let (replying, notifying, commenting, breaching, fetching) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (replying, notifying, commenting, breaching, fetching, rewriting) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
@@ -132,6 +132,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(site_chat::ANSWER_JOB, move |job| site_chat::answer(site.0.clone(), site.1.clone(), job))
         .with(tickets::letters::COMMENT_JOB, move |job| tickets::letters::mail_comment(commenting.clone(), job))
         .with(tickets::letters::BREACH_JOB, move |job| tickets::letters::mail_breach(breaching.clone(), job))
+        .with(profiles::REWRITE_JOB, move |_| profiles::rewrite(rewriting.clone()))
         .with(sms::MEDIA_JOB, move |job| sms::fetch_media(fetching.clone(), job))
         .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }

@@ -24,6 +24,7 @@ pub mod prefix {
     pub const VISITOR: &str = "vis";
     pub const EVENT: &str = "evt";
     pub const MACRO: &str = "mac";
+    pub const VIEW: &str = "view";
     pub const SITE: &str = "site";
     pub const LEAD: &str = "lead";
     pub const FEEDBACK: &str = "fb";

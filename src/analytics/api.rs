@@ -250,8 +250,7 @@ fn date_of(at: Timestamp, zone: &TimeZone) -> Date {
 }
 
 fn cost_of(settings: &Settings, answer: &Answered) -> Option<f64> {
-    let price = settings.model_prices.get(&answer.model)?;
-    Some((answer.input_tokens as f64 * price.input + answer.output_tokens as f64 * price.output) / 1_000_000.0)
+    settings.cost_of(&answer.model, answer.input_tokens, answer.output_tokens)
 }
 
 fn ratings(marks: &[i64]) -> Ratings {

@@ -23,6 +23,8 @@ pub(super) struct Receipt {
     /// Every tool that was called, in order, with all of its arguments and results.
     pub tools: Vec<ToolUse>,
     pub usage: Usage,
+    /// What the tokens cost, where the workspace has set the model's price.
+    pub cost: Option<f64>,
     /// In which pieces it was told, so that it can be told again in the same: `t13` is a text of 13 characters, `s2` two
     /// sources, `c0` and `r0` the first tool's call and result.
     pub tape: String,

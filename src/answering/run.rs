@@ -26,6 +26,7 @@ use crate::{
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
     providers,
     tools::{self, Toolbox},
+    workspaces,
 };
 
 /// Everything that an answer needs to know, gathered before it begins.
@@ -46,6 +47,8 @@ pub(super) struct Work {
     pub patience: Instant,
     /// Whether a stranger asks.
     pub is_visitor: bool,
+    /// Whether nothing of it is stored, nor anything changed.
+    pub is_draft: bool,
     /// Whether the web may be searched for this message; what the assistant says where it is not set.
     pub web_search: Option<bool>,
 }
@@ -59,6 +62,7 @@ impl Work {
             conversation_id: self.conversation_id.clone(),
             project_ids: self.project_ids.clone(),
             is_visitor: self.is_visitor,
+            is_draft: self.is_draft,
         }
     }
 }
@@ -170,6 +174,7 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
         draft.receipt.error = Some((events::shorten(error.message(), 200), error.wire_code()));
     }
     let usage = draft.receipt.usage;
+    draft.receipt.cost = cost_of(work, &draft.receipt);
     let (content, sources, citations) = (draft.text.clone(), draft.sources.clone(), draft.citations.clone());
     let receipt = serde_json::to_string(&draft.receipt).ok();
     let by_provider = !draft.receipt.served_by.is_empty() && draft.receipt.served_by != EXTRACTIVE;
@@ -219,6 +224,11 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
         error: error.as_ref().map(|error| events::shorten(error.message(), 200)),
         code: error.as_ref().map(Error::wire_code),
     });
+}
+
+fn cost_of(work: &Work, receipt: &Receipt) -> Option<f64> {
+    let settings = work.app.db.read(|connection| workspaces::store::find_settings(connection, &work.workspace_id)).ok()?;
+    settings.cost_of(&receipt.served_by, receipt.usage.input_tokens, receipt.usage.output_tokens)
 }
 
 async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {

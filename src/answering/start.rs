@@ -183,6 +183,7 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
         log: Arc::clone(&log),
         began,
         is_visitor: asker.channel.is_public(),
+        is_draft: false,
         web_search: question.web_search,
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
@@ -228,6 +229,7 @@ pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id:
         began: app.now(),
         // A draft changes nothing: it has the tools that visitors have, and no web.
         is_visitor: true,
+        is_draft: true,
         web_search: Some(false),
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };

@@ -117,7 +117,8 @@ pub(super) async fn user(common: &Common, command: UserCommand) -> Result<()> {
         }
         UserCommand::Delete { email } => {
             let user = find_user(&app, &email)?;
-            app.db.write(move |tx| service::delete_user(tx, &user.id)).await?;
+            let (now, ids) = (app.now(), app.ids.clone());
+            app.db.write(move |tx| service::delete_user(tx, &ids, &user.id, now)).await?;
             print_line(&format!("{email} is removed."))
         }
     }

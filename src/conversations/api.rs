@@ -61,6 +61,7 @@ impl ConversationsApi {
         channel: Query<Option<Channel>>,
         status: Query<Option<ConversationStatus>>,
         handler: Query<Option<Handler>>,
+        // A user's id; `me`; `none` for nobody's.
         #[oai(name = "assigneeId")] assignee_id: Query<Option<String>>,
         #[oai(name = "contactId")] contact_id: Query<Option<String>>,
         tag: Query<Option<String>>,
@@ -79,7 +80,7 @@ impl ConversationsApi {
             channel: channel.0,
             status: status.0,
             handler: handler.0,
-            assignee_id: assignee_id.0,
+            assignee_id: assignee_id.0.map(|id| if id == "me" { who.user_id.clone() } else { id }),
             contact_id: contact_id.0,
             inbox_only: inbox.0.unwrap_or(false),
             tag: tag.0,

@@ -123,6 +123,28 @@ pub fn check_public(file: &UploadedFile) -> Result<()> {
     Ok(())
 }
 
+/// A file that lies on the disk and is nobody's yet.
+pub struct OnDisk {
+    stored: Stored,
+    filename: String,
+    mime_type: String,
+}
+
+/// Writes a file to the disk.
+pub async fn store(app: &App, file: UploadedFile) -> Result<OnDisk> {
+    let disk = FileStore::new(app.config.files_dir());
+    let stored = tokio::task::spawn_blocking(move || disk.put(&file.content)).await.map_err(Error::internal)??;
+    Ok(OnDisk { stored, filename: file.filename, mime_type: file.mime_type })
+}
+
+/// Puts such a file into a message that is there already.
+pub fn attach(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, message_id: &str, file: OnDisk, now: Timestamp) -> Result<()> {
+    let id = format!("{}_{}", prefix::FILE, app.ids.secret(32));
+    files::retain(tx, &FileStore::new(app.config.files_dir()), &file.stored, now)?;
+    insert(tx, workspace_id, &id, conversation_id, &file.stored, &file.filename, &file.mime_type, now)?;
+    take(tx, workspace_id, &id, conversation_id, conversation_id, message_id)
+}
+
 /// Keeps a file for whoever has sent it.
 pub async fn add(app: &App, workspace_id: &str, owner_id: &str, file: UploadedFile) -> Result<Attachment> {
     let store = FileStore::new(app.config.files_dir());

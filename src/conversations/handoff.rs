@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     model::{Channel, Conversation, ConversationStatus, Handler, HandoffReason, MessageRole},
-    outgoing, presence, service,
+    letters, outgoing, presence, service,
 };
 use crate::{
     app::App,
@@ -91,6 +91,7 @@ pub fn hand_off(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &st
     let after = service::save(app, tx, workspace_id, &before, after, now)?;
     let more = json!({"reason": reason, "online": state.online, "notify": settings.notify});
     service::tell(app, tx, workspace_id, Kind::ConversationHandedOff, &after, more, now)?;
+    letters::notify(app, tx, workspace_id, &after, false, now)?;
     service::note_event(app, tx, workspace_id, conversation_id, &format!("A person is wanted: {}.", reason.word().replace('_', " ")), now)?;
     tell_customer(app, tx, workspace_id, &after, assistant.as_ref().map(|assistant| assistant.name.as_str()), &state.message, now)?;
     let minutes = settings.escalate_minutes.unwrap_or(PATIENCE_MINUTES).max(1);
@@ -137,6 +138,7 @@ pub async fn escalate(app: App, job: Job) -> Result<()> {
             service::note_event(&app_, tx, &workspace_id, id, "Nobody has come yet: this conversation still waits for a person.", now)?;
             let more = json!({"reason": after.handoff_reason, "escalated": true, "notify": settings.notify});
             service::tell(&app_, tx, &workspace_id, Kind::ConversationHandedOff, &after, more, now)?;
+            letters::notify(&app_, tx, &workspace_id, &after, true, now)?;
             let state = state(tx, &workspace_id, Some(&after), &settings, now)?;
             let text = if state.online { "Sorry for the wait. Nobody has had time for this conversation yet; it has been passed on again.".to_owned() } else { state.message };
             tell_customer(&app_, tx, &workspace_id, &after, assistant.as_ref().map(|assistant| assistant.name.as_str()), &text, now)

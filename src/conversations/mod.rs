@@ -4,6 +4,7 @@ mod api;
 pub mod attachments;
 mod export;
 pub mod handoff;
+pub mod letters;
 pub mod model;
 pub mod outgoing;
 pub mod presence;

@@ -129,6 +129,7 @@ pub struct Filter {
     pub channel: Option<Channel>,
     pub status: Option<ConversationStatus>,
     pub handler: Option<Handler>,
+    /// A user's id, or `none`.
     pub assignee_id: Option<String>,
     pub contact_id: Option<String>,
     /// Whether one's own conversations by API and dashboard are left out.
@@ -150,7 +151,7 @@ pub fn list_conversations(connection: &Connection, who: &Caller, filter: &Filter
         and (:snoozed is null or (c.snoozed_until is not null) = :snoozed) and (not :unread_only or {UNREAD} > 0)
         and (:assistant_id is null or c.assistant_id = :assistant_id) and (:channel is null or c.channel = :channel)
         and (:status is null or c.status = :status) and (:handler is null or c.handler = :handler)
-        and (:assignee_id is null or c.assignee_id = :assignee_id) and (:contact_id is null or c.contact_id = :contact_id)
+        and (:assignee_id is null or coalesce(c.assignee_id, 'none') = :assignee_id) and (:contact_id is null or c.contact_id = :contact_id)
         and (:q is null or c.id in (select m.conversation_id from messages_fts f join messages m on m.row = f.rowid
                                     where messages_fts match :q and m.workspace_id = :ws))");
     let q = filter.q.as_deref().and_then(match_words);
@@ -295,6 +296,35 @@ pub fn finish_answer(tx: &Tx<'_>, workspace_id: &str, message_id: &str, outcome:
 pub fn stop_orphaned_answers(tx: &Tx<'_>) -> Result<Vec<(String, String, String)>> {
     let mut statement = tx.prepare_cached("update messages set status = 'stopped' where status = 'streaming' returning workspace_id, conversation_id, id")?;
     Ok(statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Notes how far the customer has read.
+pub fn set_customer_seen(tx: &Tx<'_>, workspace_id: &str, id: &str, at: Timestamp) -> Result<()> {
+    tx.prepare_cached("update conversations set customer_seen_at = max(coalesce(customer_seen_at, 0), ?3) where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id, at))?;
+    Ok(())
+}
+
+pub fn find_customer_seen(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<Timestamp>> {
+    let found = connection.prepare_cached("select customer_seen_at from conversations where workspace_id = ?1 and id = ?2")?.query_row((workspace_id, id), |row| row.get(0));
+    Ok(found.optional()?.flatten())
+}
+
+/// The agents' replies that the customer has neither read nor written after, and that have not been followed up; the oldest first.
+pub fn list_unread_replies(connection: &Connection, workspace_id: &str, conversation_id: &str) -> Result<Vec<Message>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "select {MESSAGE} from messages where workspace_id = ?1 and conversation_id = ?2 and role = 'agent' and followed_up_at is null
+         and created_at > coalesce((select max(m.created_at) from messages m where m.workspace_id = ?1 and m.conversation_id = ?2 and m.role = 'user'), 0)
+         and created_at > coalesce((select c.customer_seen_at from conversations c where c.workspace_id = ?1 and c.id = ?2), 0) order by created_at"
+    ))?;
+    Ok(statement.query_map((workspace_id, conversation_id), message)?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn mark_followed_up(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, up_to: Timestamp, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "update messages set followed_up_at = ?4 where workspace_id = ?1 and conversation_id = ?2 and role = 'agent' and followed_up_at is null and created_at <= ?3",
+    )?
+    .execute((workspace_id, conversation_id, up_to, now))?;
+    Ok(())
 }
 
 pub fn set_author(tx: &Tx<'_>, workspace_id: &str, message_id: &str, author_id: &str) -> Result<()> {

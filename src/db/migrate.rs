@@ -42,6 +42,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     12 "0012_tickets",
     13 "0013_webhooks",
     14 "0014_sms",
+    15 "0015_following_up",
 ];
 
 /// What `apply` would do to a database.

@@ -8,8 +8,10 @@ mod macros;
 mod pages;
 mod stream;
 mod summary;
+mod views;
 
 pub use api::InboxApi;
 pub use live::{Live, Signal};
 pub use macros::MacrosApi;
 pub use stream::{Audience, Cursor, StreamReply, cursor_of, read_resource, run as run_stream};
+pub use views::ViewsApi;

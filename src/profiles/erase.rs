@@ -43,9 +43,16 @@ fn erase_rows(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: crate::
     }
     webhooks::store::erase(tx, workspace_id, &resources, &texts)?;
     store::empty_events(tx, workspace_id, &resources, &texts)?;
+    let gone = [(Kind::ConversationDeleted, store::conversation_ids(tx, workspace_id, id)?), (Kind::TicketDeleted, store::ticket_ids(tx, workspace_id, id)?)];
     store::delete_rows(tx, workspace_id, id)?;
     store::end_imports(tx, workspace_id, now)?;
     contacts::store::delete_contact(tx, workspace_id, id)?;
+    // Whoever shows one of them takes it off the screen; that it was there tells of nobody.
+    for (kind, ids) in gone {
+        for (id, channel) in ids {
+            events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind, resource_id: &id, data: json!({"id": id, "channel": channel}) })?;
+        }
+    }
     jobs::enqueue(tx, &app.ids, now, &NewJob { kind: SCRUB_JOB, workspace_id: None, payload: json!({}), lane: Some(SCRUB_JOB.to_owned()), run_at: now })?;
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ContactDeleted, resource_id: id, data: json!({"id": id}) })
 }

@@ -92,6 +92,17 @@ fn ids(connection: &Connection, sql: &str, workspace_id: &str, contact_id: &str)
     Ok(statement.query_map((workspace_id, contact_id), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// A contact's conversations, each with its channel.
+pub fn conversation_ids(connection: &Connection, workspace_id: &str, contact_id: &str) -> Result<Vec<(String, Option<String>)>> {
+    let mut statement = connection.prepare_cached("select id, channel from conversations where workspace_id = ?1 and contact_id = ?2")?;
+    Ok(statement.query_map((workspace_id, contact_id), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+pub fn ticket_ids(connection: &Connection, workspace_id: &str, contact_id: &str) -> Result<Vec<(String, Option<String>)>> {
+    let found = ids(connection, "select id from tickets where workspace_id = ?1 and contact_id = ?2", workspace_id, contact_id)?;
+    Ok(found.into_iter().map(|id| (id, None)).collect())
+}
+
 /// What hangs on a contact by its id: conversations, their messages, tickets, comments and the rest.
 pub fn resource_ids(connection: &Connection, workspace_id: &str, contact_id: &str) -> Result<Vec<String>> {
     let mut all = vec![contact_id.to_owned()];

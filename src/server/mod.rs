@@ -16,7 +16,7 @@ use crate::{
     answering::Answers,
     app::App,
     contacts,
-    conversations::{self, outgoing},
+    conversations::{self, letters, outgoing},
     error::{Error, Result},
     files,
     inbox::Live,
@@ -112,6 +112,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     let (emptying, mailing, resetting, scrubbing) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (replying, notifying, commenting, breaching, fetching) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
@@ -125,9 +126,14 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))
         .with(outgoing::SMS_JOB, move |job| sms::send(sending.clone(), job))
         .with(sms::SEND_WORDS_JOB, move |job| sms::send(saying.clone(), job))
+        .with(letters::REPLY_JOB, move |job| letters::mail_replies(replying.clone(), job))
+        .with(letters::HANDOFF_JOB, move |job| letters::mail_handoff(notifying.clone(), job))
         .with(conversations::handoff::ESCALATE_JOB, move |job| conversations::handoff::escalate(escalating.clone(), job))
         .with(conversations::service::WAKE_JOB, move |job| conversations::handoff::wake(waking.clone(), job))
         .with(site_chat::ANSWER_JOB, move |job| site_chat::answer(site.0.clone(), site.1.clone(), job))
+        .with(tickets::letters::COMMENT_JOB, move |job| tickets::letters::mail_comment(commenting.clone(), job))
+        .with(tickets::letters::BREACH_JOB, move |job| tickets::letters::mail_breach(breaching.clone(), job))
+        .with(sms::MEDIA_JOB, move |job| sms::fetch_media(fetching.clone(), job))
         .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }
 

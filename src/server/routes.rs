@@ -20,7 +20,7 @@ use crate::{
     conversations::{ConversationsApi, FilesApi},
     error::Result,
     http::{Front, Methods, complete_openapi},
-    inbox::{InboxApi, Live, MacrosApi},
+    inbox::{InboxApi, Live, MacrosApi, ViewsApi},
     providers::{ModelsApi, ProvidersApi},
     knowledge::{ConnectionsApi, DocumentsApi, ProjectMembersApi, ProjectsApi, QaApi, SourcesApi},
     profiles::ProfilesApi,
@@ -40,7 +40,7 @@ fn service() -> OpenApiService<impl OpenApi, ()> {
     let people = (WorkspacesApi, MembersApi, InvitationsApi, OpenInvitationsApi, AuditApi);
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi);
-    let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi);
+    let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi, ViewsApi);
     let visitors = (WidgetApi, VisitorApi, WidgetSecretApi, SitesApi, SiteChatApi);
     let tools = (McpServersApi, ActionsApi, WebSearchApi, AssistantToolsApi);
     let desk = (ContactsApi, ImportsApi, ProfilesApi, TicketsApi, AnalyticsApi);

@@ -70,7 +70,7 @@ impl SiteChatApi {
     /// All messages, or those after `since`, as a bare array
     #[oai(path = "/conversations/:visitor_token/messages", method = "get", operation_id = "list_site_messages")]
     async fn list_site_messages(&self, app: Data<&App>, caller: Caller, visitor_token: Path<String>, since: Query<Option<String>>) -> Answer {
-        either(messages(&app, caller, &visitor_token, since.0.as_deref()))
+        either(messages(&app, caller, &visitor_token, since.0.as_deref()).await)
     }
 
     /// Write in a conversation; a closed one opens again
@@ -185,26 +185,34 @@ fn parse_since(text: &str) -> Option<Timestamp> {
     [text.clone(), format!("{text}Z"), format!("{text}T00:00:00Z")].iter().find_map(|text| Timestamp::parse(text))
 }
 
-fn messages(app: &App, caller: Caller, token: &str, since: Option<&str>) -> Outcome {
+async fn messages(app: &App, caller: Caller, token: &str, since: Option<&str>) -> Outcome {
     let site = caller.enter(&app.limits.site_messages)?;
     let visitor = visitor(app, &site, token)?;
     let since = match since.filter(|text| !text.trim().is_empty()) {
         Some(text) => parse_since(text).ok_or_else(|| Answer::refuse(422, "Invalid since parameter"))?,
         None => Timestamp::from_millis(0),
     };
-    let (messages, assistant) = app.db.read(|connection| {
+    let (messages, assistant, seen) = app.db.read(|connection| {
         let conversation = service::get_conversation(connection, &site.workspace_id, &visitor.conversation_id)?;
         let assistant = match &conversation.assistant_id {
             Some(id) => assistants::store::find_assistant(connection, &site.workspace_id, id)?,
             None => None,
         };
-        Ok((conversations::store::list_messages_after(connection, &site.workspace_id, &visitor.conversation_id, since)?, assistant))
+        let seen = conversations::store::find_customer_seen(connection, &site.workspace_id, &visitor.conversation_id)?;
+        Ok((conversations::store::list_messages_after(connection, &site.workspace_id, &visitor.conversation_id, since)?, assistant, seen))
     })?;
     let assistant = assistant.map_or_else(|| "Support".to_owned(), |assistant| assistant.name);
     // What comes after an answer that is still being written waits for it: a client that asks for what is newer than
     // the last message that it has seen would never be shown the answer.
     let settled = messages.iter().take_while(|message| message.status != MessageStatus::Streaming);
-    let shown: Vec<Value> = settled.filter_map(|message| shown(message, &visitor, &assistant, token)).collect();
+    let settled: Vec<&Message> = settled.collect();
+    // What a person wrote and the visitor has fetched need not be mailed to them.
+    let newest = settled.iter().rev().find(|message| message.role == MessageRole::Agent).map(|message| message.created_at);
+    if let Some(newest) = newest.filter(|newest| seen.is_none_or(|seen| seen < *newest)) {
+        let (ws, id) = (site.workspace_id.clone(), visitor.conversation_id.clone());
+        app.db.write(move |tx| conversations::store::set_customer_seen(tx, &ws, &id, newest)).await?;
+    }
+    let shown: Vec<Value> = settled.into_iter().filter_map(|message| shown(message, &visitor, &assistant, token)).collect();
     Ok(Answer::ok(200, &Value::Array(shown)))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{
+    media,
     model::{Account, Direction},
     outbound::SEND_WORDS_JOB,
     store::{self, NewSms},
@@ -96,6 +97,7 @@ pub fn take(app: &App, tx: &Tx<'_>, account: &Account, incoming: &Incoming, now:
     let new = conversations::service::NewMessage { author: contact.name.as_deref(), ..conversations::service::NewMessage::of(MessageRole::User, &content) };
     let message_id = conversations::service::say(app, tx, ws, &conversation_id, &new, now)?.id;
     store::place_message(tx, &sms_id, &contact.id, &conversation_id, &message_id)?;
+    media::enqueue(app, tx, account, &conversation_id, &message_id, &incoming.media, now)?;
     if let Some(word) = word {
         if !incoming.is_answered {
             say(app, tx, account, phone, &contact.id, &conversation_id, word, now)?;

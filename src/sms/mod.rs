@@ -3,6 +3,7 @@
 
 mod api;
 mod inbound;
+mod media;
 pub mod model;
 mod outbound;
 pub mod signature;
@@ -13,5 +14,6 @@ mod webhook;
 
 pub use api::SmsApi;
 pub use inbound::ANSWER_JOB;
+pub use media::{MEDIA_JOB, fetch as fetch_media};
 pub use outbound::{SEND_WORDS_JOB, answer, send};
 pub use webhook::SmsWebhookApi;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
+use url::Url;
 
 use super::model::Capabilities;
 use crate::{
@@ -79,6 +80,20 @@ impl Twilio<'_> {
             404 => Ok(Err("Twilio knows no account with this SID.".to_owned())),
             status => Err(out_of_reach().source(format!("Twilio answered {status}"))),
         }
+    }
+
+    /// The request for a picture, whose address Twilio's webhook named: with the credentials where it is Twilio's own, and not at
+    /// all anywhere else. Twilio leads on to where the file lies, to which no credentials go.
+    ///
+    /// # Errors
+    /// Where the address may not be reached.
+    pub fn media(&self, url: &str) -> Result<Option<RequestBuilder>> {
+        let base = self.app.config.twilio.api_base.as_deref().unwrap_or(DEFAULT_BASE);
+        let (Ok(base), Ok(url)) = (Url::parse(base), Url::parse(url)) else { return Ok(None) };
+        if base.origin() != url.origin() {
+            return Ok(None);
+        }
+        Ok(Some(self.app.client.request(Method::GET, url.as_str())?.basic_auth(self.account_sid, Some(self.auth_token.reveal()))))
     }
 
     /// Hands a message over.

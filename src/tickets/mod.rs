@@ -2,6 +2,7 @@
 
 mod api;
 mod follow;
+pub mod letters;
 pub mod model;
 pub mod service;
 pub mod store;

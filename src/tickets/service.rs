@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     follow::TARGET_JOB,
+    letters,
     model::{NewTicket, Target, Ticket, TicketChange, TicketComment, TicketFields, TicketStatus},
     store,
 };
@@ -157,6 +158,8 @@ pub fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, body: &str,
         ticket.first_response_at = ticket.first_response_at.or(Some(now));
         if let Some(conversation_id) = &ticket.conversation_id {
             reply(app, tx, workspace_id, conversation_id, &comment, now)?;
+        } else {
+            letters::comment(app, tx, workspace_id, &ticket, &comment.id, now)?;
         }
     }
     // Told of also where only the comment is new.
@@ -201,6 +204,8 @@ pub(super) fn breach(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: 
         }
     }
     if ticket.breaches != before.breaches {
+        let new: Vec<Target> = ticket.breaches.iter().copied().filter(|target| !before.breaches.contains(target)).collect();
+        letters::breach(app, tx, workspace_id, &ticket, &new, now)?;
         save(app, tx, workspace_id, &before, ticket, &Actor::named("Targets"), now)?;
     }
     Ok(())

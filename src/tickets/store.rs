@@ -210,29 +210,37 @@ pub fn insert_comment(tx: &Tx<'_>, workspace_id: &str, ticket_id: &str, comment:
     Ok(())
 }
 
+const COMMENT: &str = "id, author_id, author, is_customer, body, internal, created_at";
+
+fn comment(row: &Row<'_>) -> rusqlite::Result<TicketComment> {
+    Ok(TicketComment {
+        id: row.get(0)?,
+        author_id: row.get(1)?,
+        author: row.get(2)?,
+        is_customer: row.get(3)?,
+        body: row.get(4)?,
+        internal: row.get(5)?,
+        created_at: row.get(6)?,
+    })
+}
+
 /// The comments, the oldest first.
 pub fn list_comments(connection: &Connection, workspace_id: &str, ticket_id: &str, limit: i64, offset: i64) -> Result<(Vec<TicketComment>, i64)> {
     let rows = connection
-        .prepare_cached(
-            "select id, author_id, author, is_customer, body, internal, created_at from ticket_comments where workspace_id = ?1 and ticket_id = ?2
-             order by row limit ?3 offset ?4",
-        )?
-        .query_map((workspace_id, ticket_id, limit, offset), |row| {
-            Ok(TicketComment {
-                id: row.get(0)?,
-                author_id: row.get(1)?,
-                author: row.get(2)?,
-                is_customer: row.get(3)?,
-                body: row.get(4)?,
-                internal: row.get(5)?,
-                created_at: row.get(6)?,
-            })
-        })?
+        .prepare_cached(&format!("select {COMMENT} from ticket_comments where workspace_id = ?1 and ticket_id = ?2 order by row limit ?3 offset ?4"))?
+        .query_map((workspace_id, ticket_id, limit, offset), comment)?
         .collect::<rusqlite::Result<_>>()?;
     let total = connection
         .prepare_cached("select count(*) from ticket_comments where workspace_id = ?1 and ticket_id = ?2")?
         .query_row((workspace_id, ticket_id), |row| row.get(0))?;
     Ok((rows, total))
+}
+
+pub fn find_comment(connection: &Connection, workspace_id: &str, ticket_id: &str, id: &str) -> Result<Option<TicketComment>> {
+    Ok(connection
+        .prepare_cached(&format!("select {COMMENT} from ticket_comments where workspace_id = ?1 and ticket_id = ?2 and id = ?3"))?
+        .query_row((workspace_id, ticket_id, id), comment)
+        .optional()?)
 }
 
 /// Which conversation a message is in.

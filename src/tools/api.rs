@@ -303,7 +303,7 @@ impl AssistantToolsApi {
                     return Err(Error::invalid(format!("tools[{place}].tool"), "is named twice"));
                 }
                 let server = tool.split_once('/').map_or(tool.as_str(), |(server, _)| server);
-                let known = [builtin::SEARCH, builtin::HAND_OFF].contains(&tool.as_str())
+                let known = [builtin::SEARCH, builtin::HAND_OFF, builtin::TICKET].contains(&tool.as_str())
                     || store::get_action(tx, &inner.key, &workspace_id, tool).is_ok()
                     || store::get_server(tx, &inner.key, &workspace_id, server).is_ok();
                 if !known || tool.len() > 200 {

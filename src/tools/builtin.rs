@@ -1,19 +1,28 @@
-//! The tools of the house: searching the assistant's own documents, and handing a conversation to people.
+//! The tools of the house: searching the assistant's own documents, handing a conversation to people, and opening a ticket.
 
 use serde_json::{Value, json};
 
 use super::toolbox::{Context, Found, Outcome};
 use crate::{
-    conversations::store as conversations,
-    error::Result,
-    events::{self, Kind, NewEvent},
+    contacts::{self, ContactSource, Seen},
+    conversations::{
+        Conversation, HandoffReason, MessageRole, handoff,
+        service::{NewMessage, get_conversation, save, say},
+    },
+    db::Tx,
+    error::{Error, Result},
     knowledge, llm,
+    tickets::{self, NewTicket, Priority, Ticket, TicketSource},
+    workspaces,
 };
 
 pub(super) const SEARCH: &str = "search_knowledge";
 pub(super) const HAND_OFF: &str = "hand_off_to_human";
 pub(super) const WEB: &str = "web_search";
-pub(super) const NAMES: [&str; 4] = [SEARCH, HAND_OFF, WEB, "create_ticket"];
+pub(super) const TICKET: &str = "create_ticket";
+pub(super) const NAMES: [&str; 4] = [SEARCH, HAND_OFF, WEB, TICKET];
+/// How many tickets the assistant may open in one conversation.
+const MOST_TICKETS: usize = 3;
 
 pub(super) fn search_tool() -> llm::Tool {
     llm::Tool {
@@ -32,6 +41,23 @@ pub(super) fn hand_off_tool() -> llm::Tool {
             "properties": {
                 "reason": { "enum": ["customer_request", "missing_knowledge", "unsupported_request", "policy", "tool_failure"] },
                 "summary": { "type": "string", "maxLength": 1000, "description": "What the customer needs, in a sentence or two." },
+            },
+        }),
+    }
+}
+
+pub(super) fn ticket_tool() -> llm::Tool {
+    llm::Tool {
+        name: TICKET.to_owned(),
+        description: "Open a ticket for something that the company's people have to do later. Use it when the customer agrees to it; ask for name and email first where you do not know them.".to_owned(),
+        parameters: json!({
+            "type": "object", "required": ["subject", "description"],
+            "properties": {
+                "subject": { "type": "string", "minLength": 1, "maxLength": 200 },
+                "description": { "type": "string", "minLength": 1, "maxLength": 8000, "description": "What is to be done, with everything that the customer has told." },
+                "priority": { "enum": ["critical", "high", "normal", "low"] },
+                "name": { "type": "string", "maxLength": 120, "description": "The customer's name, as they gave it." },
+                "email": { "type": "string", "maxLength": 254, "description": "The customer's email, as they gave it." },
             },
         }),
     }
@@ -58,20 +84,71 @@ pub(super) async fn search(context: &Context, query: &str) -> Result<Outcome> {
     Ok(Outcome::found(found))
 }
 
-/// Puts the conversation before the people of the inbox. What else happens then (notices, routing, what the visitor is
-/// told) hangs on the event.
+/// Puts the conversation before the people of the inbox; the result tells the model what the customer was told.
 pub(super) async fn hand_off(context: &Context, arguments: &Value) -> Result<Outcome> {
-    let app = context.app.clone();
-    let (workspace_id, conversation_id, now) = (context.workspace_id.clone(), context.conversation_id.clone(), app.now());
-    let data = json!({
-        "conversationId": context.conversation_id, "assistantId": context.assistant_id,
-        "reason": arguments["reason"], "summary": arguments["summary"], "by": "assistant",
-    });
-    let db = app.db.clone();
-    db.write(move |tx| {
-        conversations::set_pending(tx, &workspace_id, &conversation_id, now)?;
-        events::emit(tx, &app.ids, now, &NewEvent { workspace_id: &workspace_id, kind: Kind::ConversationHandedOff, resource_id: &conversation_id, data })
-    })
-    .await?;
-    Ok(Outcome::of(json!({ "done": true, "note": "People have been told. Tell the customer that somebody will answer here as soon as they can." })))
+    let reason: HandoffReason = serde_json::from_value(arguments["reason"].clone())?;
+    let summary = arguments["summary"].as_str().map(str::trim).unwrap_or_default().to_owned();
+    let (app, now) = (context.app.clone(), context.app.now());
+    let (workspace_id, conversation_id) = (context.workspace_id.clone(), context.conversation_id.clone());
+    let state = context
+        .app
+        .db
+        .write(move |tx| {
+            if !get_conversation(tx, &workspace_id, &conversation_id)?.channel.is_public() {
+                return Err(Error::conflict("nobody can take over here: this is a conversation by the API or the dashboard, not one with a customer"));
+            }
+            if !summary.is_empty() {
+                let note = NewMessage { author: Some("Assistant"), ..NewMessage::of(MessageRole::Note, &summary) };
+                say(&app, tx, &workspace_id, &conversation_id, &note, now)?;
+            }
+            handoff::hand_off(&app, tx, &workspace_id, &conversation_id, reason, now)
+        })
+        .await?;
+    context.app.jobs.wake();
+    Ok(Outcome::of(json!({ "done": true, "online": state.online, "note": format!("The customer has been told: {} Do not say it again; say goodbye in a few words.", state.message) })))
+}
+
+/// Opens a ticket for the conversation's customer.
+pub(super) async fn create_ticket(context: &Context, arguments: &Value) -> Result<Outcome> {
+    let (context_, arguments) = (context.clone(), arguments.clone());
+    let ticket = context.app.db.write(move |tx| open_ticket(&context_, tx, &arguments)).await?;
+    context.app.jobs.wake();
+    Ok(Outcome::of(json!({ "done": true, "ticket": { "number": ticket.number, "subject": ticket.subject, "status": ticket.status } })))
+}
+
+fn open_ticket(context: &Context, tx: &Tx<'_>, arguments: &Value) -> Result<Ticket> {
+    let (app, ws, now) = (&context.app, context.workspace_id.as_str(), context.app.now());
+    let text = |name: &str| arguments[name].as_str().map(str::trim).filter(|text| !text.is_empty());
+    let conversation = get_conversation(tx, ws, &context.conversation_id)?;
+    let of_assistant = tickets::store::find_by_conversation(tx, ws, &conversation.id)?.into_iter().filter(|ticket| ticket.source == TicketSource::Assistant);
+    if of_assistant.count() >= MOST_TICKETS {
+        return Err(Error::conflict("this conversation has enough tickets; add what is new in the conversation itself"));
+    }
+    let mut contact_id = conversation.contact_id.clone();
+    if contact_id.is_none() && workspaces::store::find_settings(tx, ws)?.tickets.contact_required && (text("name").is_none() || text("email").is_none()) {
+        return Err(Error::bad_request("ask the customer for their name and email first"));
+    }
+    if contact_id.is_none() && let Some(email) = text("email") {
+        let seen = Seen { name: text("name"), email: Some(email), ..Seen::default() };
+        let contact = contacts::find_or_make(app, tx, ws, &seen, ContactSource::Widget, now)?.0;
+        if conversation.channel.is_public() {
+            save(app, tx, ws, &conversation, Conversation { contact_id: Some(contact.id.clone()), ..conversation.clone() }, now)?;
+        }
+        contact_id = Some(contact.id);
+    }
+    if contacts::is_blocked(tx, ws, contact_id.as_deref(), text("email"))? {
+        return Err(Error::forbidden("no tickets are taken from this customer"));
+    }
+    let new = NewTicket {
+        subject: text("subject").unwrap_or_default().to_owned(),
+        description: text("description").unwrap_or_default().to_owned(),
+        priority: text("priority").and_then(Priority::parse).unwrap_or(Priority::Normal),
+        contact_id,
+        conversation_id: Some(conversation.id),
+        assignee_id: None,
+        assistant_id: Some(context.assistant_id.clone()),
+        tags: Vec::new(),
+        source: TicketSource::Assistant,
+    };
+    tickets::service::create(app, tx, ws, new, &tickets::service::Actor::named("Assistant"), now)
 }

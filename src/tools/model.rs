@@ -196,7 +196,7 @@ pub struct WebSearchFields {
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct AssistantTool {
-    /// `search_knowledge`, `hand_off_to_human`, an action's id, an MCP server's id for all of its tools, or `{server's id}/{tool}`.
+    /// `search_knowledge`, `hand_off_to_human`, `create_ticket`, an action's id, an MCP server's id for all of its tools, or `{server's id}/{tool}`.
     pub tool: String,
     /// Whether visitors' questions may lead to it too, or only those of the workspace's people.
     #[oai(default = "yes")]

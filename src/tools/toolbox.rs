@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     action, builtin,
     mcp::Session,
-    model::{Action, AssistantTool, McpServer, WebSearch},
+    model::{Action, AssistantTool, McpServer, Method, WebSearch},
     schema, store, web_search,
 };
 use crate::{app::App, assistants::Assistant, error::Result, llm};
@@ -30,6 +30,8 @@ pub struct Context {
     pub project_ids: Vec<String>,
     /// Whether a stranger asks: then only what is meant for them can be used.
     pub is_visitor: bool,
+    /// Whether nothing may be changed by it: what only reads is there, and nothing else.
+    pub is_draft: bool,
 }
 
 /// A passage that a tool brought: of a document, or of a page of the web.
@@ -69,6 +71,7 @@ impl Outcome {
 enum Means {
     Search,
     HandOff,
+    Ticket,
     Web(WebSearch),
     Action(Box<Action>),
     /// The server, and the tool's own name there.
@@ -114,9 +117,16 @@ impl Toolbox {
         for AssistantTool { tool, .. } in granted {
             if tool == builtin::SEARCH {
                 toolbox.add(builtin::search_tool(), Means::Search);
-            } else if tool == builtin::HAND_OFF {
-                toolbox.add(builtin::hand_off_tool(), Means::HandOff);
+            } else if tool == builtin::HAND_OFF || tool == builtin::TICKET {
+                match tool.as_str() {
+                    _ if toolbox.context.is_draft => {}
+                    builtin::TICKET => toolbox.add(builtin::ticket_tool(), Means::Ticket),
+                    _ => toolbox.add(builtin::hand_off_tool(), Means::HandOff),
+                }
             } else if let Some(action) = actions.remove(&tool) {
+                if toolbox.context.is_draft && action.method != Method::Get {
+                    continue;
+                }
                 let described = llm::Tool { name: action.name.clone(), description: action.description.clone(), parameters: action.parameters.clone() };
                 toolbox.add(described, Means::Action(Box::new(action)));
             } else {
@@ -203,6 +213,7 @@ impl Toolbox {
         let query = || arguments["query"].as_str().unwrap_or_default();
         match self.means.get(name) {
             Some(Means::Search) => builtin::search(&self.context, query()).await.map_err(plain),
+            Some(Means::Ticket) => builtin::create_ticket(&self.context, arguments).await.map_err(plain),
             Some(Means::HandOff) => builtin::hand_off(&self.context, arguments).await.map_err(plain),
             Some(Means::Web(search)) => web_search::search(&self.context.app, search, query()).await.map(Outcome::found),
             Some(Means::Action(action)) => action::call(&self.context.app, action, arguments).await.map(Outcome::of),

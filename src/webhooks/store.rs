@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::model::{Delivery, DeliveryStatus, SentRequest, SentResponse, Webhook};
-use crate::{clock::Timestamp, db::Tx, error::Result};
+use crate::{
+    clock::Timestamp,
+    db::Tx,
+    error::Result,
+    events::{self, Kind},
+};
 
 const WEBHOOK: &str = "id, url, events, active, description, disabled_reason, created_at, updated_at, last_delivery_at, failure_count";
 
@@ -196,6 +201,9 @@ impl Attempt {
 /// Writes an attempt down. `next` is when the next one follows; without one, and without success, it has failed for good.
 pub fn finish_attempt(tx: &Tx<'_>, due: &Due, attempt: &Attempt, next: Option<Timestamp>) -> Result<()> {
     let now = Timestamp::from_millis(attempt.at);
+    // A receiver may repeat what it was told: nothing that was said while somebody was erased is kept, nor what is said to it.
+    let began = Timestamp::from_millis(attempt.at - attempt.duration_ms - 1_000);
+    let is_kept = !events::happened_since(tx, &due.workspace_id, Kind::ContactDeleted, began)?;
     let status = match (attempt.succeeded(), next) {
         (true, _) => DeliveryStatus::Delivered,
         (false, Some(_)) => DeliveryStatus::Pending,
@@ -204,7 +212,7 @@ pub fn finish_attempt(tx: &Tx<'_>, due: &Due, attempt: &Attempt, next: Option<Ti
     tx.prepare_cached(
         "update webhook_deliveries set status = :status, attempts = attempts + 1, next_attempt_at = coalesce(:next, next_attempt_at), taken = 0,
              request_headers = :request_headers, response_status = :response_status, response_headers = :response_headers,
-             response_body = case when body is not null then :response_body end, error = :error, duration_ms = :duration_ms, last_attempt_at = :now,
+             response_body = case when body is not null and event <> 'contact.deleted' then :response_body end, error = :error, duration_ms = :duration_ms, last_attempt_at = :now,
              delivered_at = case when :status = 'delivered' then :now end
          where workspace_id = :ws and id = :id",
     )?
@@ -212,7 +220,7 @@ pub fn finish_attempt(tx: &Tx<'_>, due: &Due, attempt: &Attempt, next: Option<Ti
         ":ws": due.workspace_id, ":id": due.id, ":status": status, ":next": next, ":request_headers": serde_json::to_string(&attempt.request_headers)?,
         ":response_status": attempt.response.as_ref().map(|response| response.status),
         ":response_headers": attempt.response.as_ref().map(|response| serde_json::to_string(&response.headers)).transpose()?,
-        ":response_body": attempt.response.as_ref().map(|response| &response.body), ":error": attempt.error, ":duration_ms": attempt.duration_ms, ":now": now,
+        ":response_body": attempt.response.as_ref().filter(|_| is_kept).map(|response| &response.body), ":error": attempt.error, ":duration_ms": attempt.duration_ms, ":now": now,
     })?;
     let counts = if attempt.succeeded() {
         "update webhooks set last_delivery_at = ?3, failure_count = 0, failing_since = null where workspace_id = ?1 and id = ?2"

@@ -187,6 +187,7 @@ impl VisitorApi {
             .write(move |tx| {
                 let Some(id) = &session.conversation_id else { return Ok(()) };
                 let seen = conversations::service::get_conversation(tx, &opened.workspace_id, id)?.last_message_at;
+                conversations::store::set_customer_seen(tx, &opened.workspace_id, id, seen)?;
                 store::mark_read(tx, &opened.workspace_id, &session.id, seen)
             })
             .await?;
@@ -361,6 +362,7 @@ fn take_feedback(app: &App, tx: &Tx<'_>, opened: &Opened, session: &Session, fee
         Some(message_id) => {
             conversations::store::find_message(tx, ws, &conversation_id, message_id)?.ok_or_else(|| Error::not_found("message"))?;
             conversations::store::set_feedback(tx, ws, message_id, rating)?;
+            conversations::outgoing::tell_changed(app, tx, ws, &conversation_id, message_id, now)?;
         }
         None => {
             let before = conversations::service::get_conversation(tx, ws, &conversation_id)?;

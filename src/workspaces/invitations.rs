@@ -23,7 +23,7 @@ use crate::{
     audit::{self, Action, NewEntry},
     clock::Timestamp,
     error::{Error, Result},
-    events::{self, Kind, NewEvent},
+    events::Kind,
     http::{Body, Created, Listing, NoContent, Paging, Tag},
     ids::prefix,
     mail::{self, Letter},
@@ -219,8 +219,7 @@ async fn accept(app: &App, request: &Request, who: Anyone, token: &str, body: Ac
                 (None, None) => return Err(Error::internal("an invitation is accepted by nobody")),
             };
             access::store::insert_member(tx, &workspace_id, &user_id, role, now)?;
-            let member = store::find_member(tx, &workspace_id, &user_id)?;
-            events::emit(tx, &ids, now, &NewEvent { workspace_id: &workspace_id, kind: Kind::MemberJoined, resource_id: &user_id, data: serde_json::to_value(&member)? })?;
+            service::tell_member(tx, &ids, Kind::MemberJoined, &workspace_id, &user_id, now)?;
             let entry = NewEntry::new(Action::MemberJoined).by(&user_id).within(&workspace_id).on(&user_id).from(address.0);
             audit::record(tx, &ids, now, &entry.with(json!({"role": role.name(), "invitation": invitation})))?;
             Ok((user_id, workspace_id, role))

@@ -9,14 +9,14 @@ use poem_openapi::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::store;
+use super::{service, store};
 use crate::{
     access::{self, Caller, Editor, Role, Viewer},
     app::App,
     audit::{self, Action},
     clock::Timestamp,
     error::{Error, Result},
-    events::{self, Kind, NewEvent},
+    events::Kind,
     http::{Body, Listing, NoContent, Paging, Tag},
 };
 
@@ -97,14 +97,13 @@ async fn remove(app: &App, who: Caller, user_id: String) -> Result<()> {
                 return Err(Error::forbidden("Only owners and admins remove others."));
             }
             owners_only(&who, member.role == Role::Owner)?;
+            service::tell_member(tx, &ids, Kind::MemberLeft, &who.workspace_id, &user_id, now)?;
             store::delete_member(tx, &who.workspace_id, &user_id)?;
             expect_an_owner(tx, &who.workspace_id)?;
             if access::store::find_first_workspace(tx, &user_id)?.is_none() {
                 // Nothing is left here that their sessions could be for.
                 access::store::delete_sessions(tx, &user_id, None)?;
             }
-            let data = serde_json::to_value(&member)?;
-            events::emit(tx, &ids, now, &NewEvent { workspace_id: &who.workspace_id, kind: Kind::MemberLeft, resource_id: &user_id, data })?;
             audit::record(tx, &ids, now, &who.entry(Action::MemberRemoved).on(&user_id).with(json!({"role": member.role.name(), "left": who.user_id == user_id})))
         })
         .await

@@ -196,6 +196,12 @@ impl Settings {
         Ok(())
     }
 
+    /// What so many tokens of a model cost, where its price is set: under `provider/model`, or under the model's name alone.
+    pub fn cost_of(&self, model: &str, input_tokens: i64, output_tokens: i64) -> Option<f64> {
+        let price = self.model_prices.get(model).or_else(|| self.model_prices.get(model.split_once('/')?.1))?;
+        Some((input_tokens as f64 * price.input + output_tokens as f64 * price.output) / 1_000_000.0)
+    }
+
     /// The zone that the workspace's days are in.
     pub fn zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)

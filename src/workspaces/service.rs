@@ -14,7 +14,8 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
-    ids::prefix,
+    events::{self, Kind, NewEvent},
+    ids::{Ids, prefix},
     secrets,
 };
 
@@ -81,7 +82,7 @@ pub async fn set_up(app: &App, new: NewUser, workspace: String, link_hash: Optio
 /// What the command line does for `user create`: a new user in a workspace that is named by id or name, and made where
 /// there is none of that name. The ids of user and workspace.
 pub async fn add_user(app: &App, new: NewUser, workspace: &str, role: Role) -> Result<(String, String)> {
-    let (now, workspace, fresh, user_id) = (app.now(), workspace.to_owned(), app.new_id(prefix::WORKSPACE), new.user.id.clone());
+    let (now, workspace, fresh, user_id, ids) = (app.now(), workspace.to_owned(), app.new_id(prefix::WORKSPACE), new.user.id.clone(), app.ids.clone());
     app.db
         .write(move |tx| {
             let found = store::find_by_id_or_name(tx, &workspace)?;
@@ -97,6 +98,7 @@ pub async fn add_user(app: &App, new: NewUser, workspace: &str, role: Role) -> R
                 }
                 [(id, _)] => {
                     people::insert_member(tx, id, &user_id, role, now)?;
+                    tell_member(tx, &ids, Kind::MemberJoined, id, &user_id, now)?;
                     id.clone()
                 }
                 several => {
@@ -110,9 +112,18 @@ pub async fn add_user(app: &App, new: NewUser, workspace: &str, role: Role) -> R
 }
 
 /// Removes a user, unless they are the last owner of a workspace.
-pub fn delete_user(tx: &Tx<'_>, user_id: &str) -> Result<()> {
+pub fn delete_user(tx: &Tx<'_>, ids: &Ids, user_id: &str, now: Timestamp) -> Result<()> {
     if let Some(name) = store::find_workspace_with_last_owner(tx, user_id)? {
         return Err(Error::conflict(format!("They are the last owner of the workspace `{name}`. Make somebody else an owner first.")));
     }
+    for workspace_id in people::list_workspace_ids(tx, user_id)? {
+        tell_member(tx, ids, Kind::MemberLeft, &workspace_id, user_id, now)?;
+    }
     people::delete_user(tx, user_id)
+}
+
+/// Tells that somebody has come or is about to go.
+pub(super) fn tell_member(tx: &Tx<'_>, ids: &Ids, kind: Kind, workspace_id: &str, user_id: &str, now: Timestamp) -> Result<()> {
+    let Some(member) = store::find_member(tx, workspace_id, user_id)? else { return Ok(()) };
+    events::emit(tx, ids, now, &NewEvent { workspace_id, kind, resource_id: user_id, data: serde_json::to_value(&member)? })
 }

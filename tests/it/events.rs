@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use illumichat::access::Role;
+use illumichat::{access::Role, events::Kind};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use super::{
     assistants::create_assistant,
     chat::{QUESTION, question},
     inbox::{Talk, at, public_desk},
+    projects::create_project,
 };
 use crate::support::{Client, spawn_app};
 
@@ -146,6 +147,14 @@ async fn another_workspaces_stream_and_cursor_give_nothing() {
     owner.patch(&at(&owner, &talk.chat_id, ""), json!({"title": "Secret"})).await.expect(200);
     while foreign.read(Duration::from_millis(500)).await {}
     assert!(foreign.told.iter().all(|(id, value)| id.is_none() && value["type"] == "presence"), "{:?}", foreign.told);
+    // A visitor of another workspace is told nothing by the same cursor, and nothing of another's conversation.
+    let other = Talk::begin(&app, &public_desk(&app, &stranger).await, QUESTION).await;
+    let mut visitor = Stream::of(other.request(Method::GET, "events").header("last-event-id", &cursor)).await;
+    let crossed = talk.visitor.request(Method::GET, &format!("/api/widget/{}/events", talk.assistant_id)).header("authorization", format!("Widget {}", other.token));
+    talk.visitor.send(crossed).await.expect_error(401, "unauthorized:widget");
+    owner.post(&at(&owner, &talk.chat_id, "/replies"), json!({"content": "Between us."})).await.expect(201);
+    while visitor.read(Duration::from_millis(500)).await {}
+    assert!(visitor.told.iter().all(|(id, value)| id.is_none() && (value["type"] == "reset" || value["type"] == "unread" && value["count"] == 0)), "{:?}", visitor.told);
 }
 
 #[tokio::test]
@@ -233,4 +242,52 @@ async fn a_visitor_sees_a_person_join_type_and_answer_and_catches_up() {
     page.until("presence").await;
     talk.post("typing", json!({"typing": true})).await.expect(204);
     assert_eq!(page.until("typing").await["conversationId"], talk.chat_id);
+}
+
+/// Does everything that can happen in a workspace once, and looks that each kind of the closed list was told.
+#[tokio::test]
+async fn each_kind_of_the_closed_list_happens() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = public_desk(&app, &owner).await;
+    // Members come and go, documents are read, or cannot be.
+    let member = app.colleague(&owner, Role::Member).await;
+    owner.delete(&owner.path(&format!("/members/{}", member.user_id))).await.expect(204);
+    owner.patch(&owner.path(&format!("/assistants/{}", assistant["id"].as_str().unwrap())), json!({"description": "New"})).await.expect(200);
+    let project = create_project(&owner, "Broken").await;
+    let long: String = (0..120).map(|number| format!("## Section {number}\n\nMachine {number} is serviced every {number} days by the crew of hall {number}, who note it in the book.\n\n")).collect();
+    owner.post(&owner.path(&format!("/projects/{project}/documents")), json!({"title": "Manual", "text": long})).await.expect(201);
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"%PDF-1.7 and nothing else".to_vec()).file_name("broken.pdf"));
+    let _ = owner.send(owner.request(Method::POST, &owner.path(&format!("/projects/{project}/documents"))).multipart(form)).await;
+    app.drain().await;
+    // A visitor asks, rates, leaves an address, wants a person, who answers and closes.
+    let talk = Talk::begin(&app, &assistant, QUESTION).await;
+    talk.post("lead", json!({"email": "ada@example.com"})).await.expect(201);
+    let answer = talk.visitor.send(talk.request(Method::GET, "history")).await.expect(200)["data"][1]["id"].clone();
+    talk.post("feedback", json!({"messageId": answer, "rating": "up"})).await.expect(201);
+    talk.post("handoff", json!({})).await.expect(202);
+    owner.post(&at(&owner, &talk.chat_id, "/close"), json!({})).await.expect(200);
+    let ticket = owner.post(&owner.path("/tickets"), json!({"conversationId": talk.chat_id})).await.expect(201);
+    let one = owner.path(&format!("/tickets/{}", ticket["id"].as_str().unwrap()));
+    owner.patch(&one, json!({"status": "resolved"})).await.expect(200);
+    // Erasing somebody takes all that is theirs along, and says so of each.
+    let contact = ticket["contactId"].as_str().unwrap();
+    owner.patch(&owner.path(&format!("/contacts/{contact}")), json!({"name": "Ada"})).await.expect(200);
+    owner.delete(&owner.path(&format!("/contacts/{contact}"))).await.expect(204);
+    let told = app.app.db.read(|connection| illumichat::events::list_after(connection, Some(&owner.workspace_id), 0, 10_000)).unwrap();
+    let missing: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).filter(|name| told.iter().all(|event| event.kind != *name)).collect();
+    assert!(missing.is_empty(), "never told: {missing:?}");
+    for (kind, id) in [("conversation.deleted", talk.chat_id.as_str()), ("ticket.deleted", ticket["id"].as_str().unwrap())] {
+        assert!(told.iter().any(|event| event.kind == kind && event.resource_id == id), "{kind}");
+    }
+    assert!(told.iter().all(|event| !event.data.to_string().contains("ada@example.com")));
+    // Those of the contract's list, and no others, can be subscribed to.
+    let public: Vec<&str> = Kind::ALL.iter().filter(|kind| kind.is_public()).map(|kind| kind.name()).collect();
+    assert_eq!(
+        public,
+        [
+            "conversation.created", "conversation.closed", "conversation.handed_off", "message.created", "lead.captured", "contact.created", "contact.updated", "contact.deleted",
+            "ticket.created", "ticket.updated", "ticket.resolved", "feedback.created", "assistant.updated", "document.completed", "document.failed", "member.joined", "member.left",
+        ]
+    );
 }

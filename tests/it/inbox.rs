@@ -301,3 +301,36 @@ async fn macros_are_made_by_admins_and_read_by_members() {
     app.owner().await.delete(&one).await.expect_error(404, "not_found:api");
     owner.delete(&one).await.expect(204);
 }
+
+#[tokio::test]
+async fn views_are_ones_own_or_everybodys() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (member, other) = (app.colleague(&owner, Role::Member).await, app.colleague(&owner, Role::Member).await);
+    let path = owner.path("/views");
+    app.nobody().get(&path).await.expect_error(401, "unauthorized:api");
+    app.colleague(&owner, Role::Guest).await.get(&path).await.expect_error(403, "forbidden:api");
+    member.post(&path, json!({"name": "All", "shared": true})).await.expect_error(403, "forbidden:api");
+    member.post(&path, json!({"name": " "})).await.expect_error(400, "bad_request:api");
+    member.post(&path, json!({"name": "Mine", "filter": {"status": "odd"}})).await.expect_error(400, "bad_request:api");
+    let own = member.post(&path, json!({"name": "Mine", "filter": {"assigneeId": "me", "status": "pending"}})).await.expect(201);
+    assert_eq!((&own["shared"], &own["filter"]["assigneeId"], &own["filter"]["status"], &own["filter"]["tag"]), (&json!(false), &json!("me"), &json!("pending"), &json!(null)));
+    member.post(&path, json!({"name": "Mine"})).await.expect_error(409, "conflict:api");
+    other.post(&path, json!({"name": "Mine"})).await.expect(201);
+    let shared = owner.post(&path, json!({"name": "Unassigned", "shared": true, "filter": {"assigneeId": "none", "inbox": true}})).await.expect(201);
+    assert_eq!(member.get(&path).await.expect(200)["total"], 2);
+    assert_eq!(owner.get(&path).await.expect(200)["total"], 1);
+    let one = |view: &Value| format!("{path}/{}", view["id"].as_str().unwrap());
+    other.patch(&one(&own), json!({"name": "Theirs"})).await.expect_error(404, "not_found:api");
+    member.patch(&one(&shared), json!({"name": "Ours"})).await.expect_error(403, "forbidden:api");
+    app.owner().await.delete(&one(&shared)).await.expect_error(404, "not_found:api");
+    let changed = member.patch(&one(&own), json!({"name": "Urgent", "filter": {"tag": "urgent"}})).await.expect(200);
+    assert_eq!((&changed["name"], &changed["filter"]["tag"], &changed["filter"]["assigneeId"]), (&json!("Urgent"), &json!("urgent"), &json!(null)));
+    member.delete(&one(&own)).await.expect(204);
+    // What they name works in the list.
+    let talk = Talk::begin(&app, &public_desk(&app, &owner).await, QUESTION).await;
+    let count = async |who: &Client, assignee: &str| who.get(&who.path(&format!("/conversations?inbox=true&assigneeId={assignee}"))).await.expect(200)["total"].clone();
+    assert_eq!((count(&owner, "none").await, count(&owner, "me").await), (json!(1), json!(0)));
+    owner.post(&at(&owner, &talk.chat_id, "/takeover"), json!({})).await.expect(200);
+    assert_eq!((count(&owner, "none").await, count(&owner, "me").await, count(&member, "me").await), (json!(0), json!(1), json!(0)));
+}

@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod events;
 mod inbox;
+mod letters;
 mod formats;
 mod llm;
 mod members;

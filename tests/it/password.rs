@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::{TestApp, app::PASSWORD, smtp_server::SmtpServer, spawn_app};
 
-async fn with_mail(mail: &SmtpServer) -> TestApp {
+pub async fn with_mail(mail: &SmtpServer) -> TestApp {
     TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::held(Timestamp::from_millis(1_800_000_000_000)), |config| {
         config.smtp.url = Some(SecretText::new(&mail.url));
         config.smtp.from = Some("IllumiChat <support@example.com>".to_owned());

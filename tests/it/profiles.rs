@@ -4,7 +4,7 @@ use illumichat::access::Role;
 use serde_json::{Value, json};
 
 use super::{
-    chat::{help_desk, question},
+    chat::{QUESTION, help_desk, question},
     contacts::{create_contact, events_of},
 };
 use crate::support::{
@@ -82,6 +82,9 @@ async fn an_erased_person_leaves_no_trace() {
     assert_eq!(owner.get(&owner.path("/contacts")).await.expect(200)["total"], 1);
     owner.get(&owner.path(&format!("/contacts/{}", other["id"].as_str().unwrap()))).await.expect(200);
     assert_eq!(events_of(&app, id).last().unwrap(), "contact.deleted");
+    // Everything else is where it was, vectors too.
+    let after = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
+    assert!(after.text().contains("30 days"), "{}", after.text());
     // The deliveries are there, without what they said.
     let deliveries = owner.get(&owner.path(&format!("/webhooks/{}/deliveries?limit=100", webhook["id"].as_str().unwrap()))).await.expect(200);
     let mut empty = 0;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::{Client, TestApp, app::Reply, spawn_app};
 
-async fn site(owner: &Client, fields: Value) -> Value {
+pub async fn site(owner: &Client, fields: Value) -> Value {
     let mut all = json!({"name": "Shop"});
     all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     owner.post(&owner.path("/sites"), all).await.expect(201)
@@ -24,15 +24,15 @@ async fn send(app: &TestApp, request: RequestBuilder) -> Reply {
     app.nobody().send(request).await
 }
 
-async fn post(app: &TestApp, site: &Value, rest: &str, body: Value) -> Reply {
+pub async fn post(app: &TestApp, site: &Value, rest: &str, body: Value) -> Reply {
     send(app, with_key(app, site, Method::POST, rest).json(&body)).await
 }
 
-async fn get(app: &TestApp, site: &Value, rest: &str) -> Reply {
+pub async fn get(app: &TestApp, site: &Value, rest: &str) -> Reply {
     send(app, with_key(app, site, Method::GET, rest)).await
 }
 
-fn first(token: &str) -> Value {
+pub fn first(token: &str) -> Value {
     json!({"name": "Jane Doe", "email": "jane@example.com", "message": "Hi, I need help with billing.", "visitor_token": token})
 }
 

@@ -393,3 +393,52 @@ async fn what_a_person_writes_on_the_ticket_goes_out_by_sms() {
     }
     panic!("the ticket still waits");
 }
+
+#[tokio::test]
+async fn pictures_are_fetched_with_the_accounts_credentials_and_kept() {
+    const GIF: &str = "GIF89a and the rest of a picture";
+    let (twilio, elsewhere) = (twilio().await, Receiver::start().await);
+    let mut busy = 1;
+    twilio.answers(move |number, hit| match hit.path.as_str() {
+        "/Media/ME1" if busy > 0 => {
+            busy -= 1;
+            Answer::of(503)
+        }
+        "/Media/ME1" => Answer { body: GIF.to_owned(), ..Answer::of(200) },
+        "/Media/ME2" => Answer::of(404),
+        _ => take(number, hit),
+    });
+    let base = twilio.url.clone();
+    let clock = Clock::held(Timestamp::from_millis(1_800_000_000_000));
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), clock.clone(), move |config| {
+        config.twilio.api_base = Some(base);
+        config.egress.allow = vec!["127.0.0.1".to_owned()];
+    })
+    .await;
+    let owner = app.owner().await;
+    let assistant = help_desk(&app, &owner, json!({})).await;
+    configure(&owner, &assistant).await;
+    let mut form = fields("MM1", "Look at this");
+    form.retain(|(name, _)| name != "NumMedia");
+    let media = [("NumMedia", "3".to_owned()), ("MediaContentType0", "image/gif".to_owned()), ("MediaUrl0", format!("{}/Media/ME1", twilio.url)), ("MediaContentType1", "image/png".to_owned()), ("MediaUrl1", format!("{}/Media/ME2", twilio.url)), ("MediaContentType2", "image/png".to_owned()), ("MediaUrl2", format!("{}/Media/ME3", elsewhere.url))];
+    form.extend(media.map(|(name, value)| (name.to_owned(), value)));
+    call(&app, &format!("/api/sms/webhook/{}", assistant["id"].as_str().unwrap()), &form, Scheme::Sha1, TOKEN).await.expect_twiml();
+    let chat = owner.get(&owner.path("/conversations?channel=sms")).await.expect(200)["data"][0]["id"].as_str().unwrap().to_owned();
+    let messages = owner.path(&format!("/conversations/{chat}/messages?limit=50"));
+    let mut shown = Value::Null;
+    for _ in 0..200 {
+        app.drain().await;
+        shown = owner.get(&messages).await.expect(200);
+        if shown["data"][0]["attachments"].as_array().is_some_and(|files| !files.is_empty()) {
+            break;
+        }
+        clock.advance(Duration::from_secs(60));
+    }
+    let files = shown["data"][0]["attachments"].as_array().unwrap();
+    assert_eq!((files.len(), &files[0]["mimeType"], &files[0]["filename"], &files[0]["bytes"]), (1, &json!("image/gif"), &json!("ME1.gif"), &json!(GIF.len())), "{shown}");
+    assert_eq!(app.nobody().get(files[0]["url"].as_str().unwrap()).await.text, GIF);
+    assert!(shown["data"].as_array().unwrap().iter().any(|message| message["role"] == "event" && message["content"].as_str().unwrap().starts_with("2 of the files")), "{shown}");
+    let asked: Vec<Hit> = twilio.hits().into_iter().filter(|hit| hit.path.starts_with("/Media/")).collect();
+    assert!(asked.iter().all(|hit| hit.header("authorization").starts_with("Basic ")));
+    assert!(elsewhere.hits().is_empty(), "no credentials go to an address that is not Twilio's");
+}

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::support::{Client, TestApp, spawn_app};
 
-async fn create_ticket(client: &Client, fields: Value) -> Value {
+pub async fn create_ticket(client: &Client, fields: Value) -> Value {
     client.post(&client.path("/tickets"), fields).await.expect(201)
 }
 

@@ -175,6 +175,43 @@ async fn visitors_do_not_reach_what_is_for_the_house() {
 }
 
 #[tokio::test]
+async fn the_assistant_opens_a_ticket_and_hands_over() {
+    let llm = LlmServer::start().await;
+    let (app, owner, assistant) = desk(&llm, json!({"visibility": "public", "widgetEnabled": true}), |_| {}).await;
+    grant(&owner, &assistant, json!([{"tool": "create_ticket"}, {"tool": "hand_off_to_human"}])).await;
+    owner.patch(&owner.path(""), json!({"settings": {"tickets": {"contactRequired": true}}})).await.expect(200);
+    let wanted = json!({"subject": "Broken lamp", "description": "The lamp of order 17 is broken.", "priority": "high"});
+    let mut known = wanted.clone();
+    known["name"] = json!("Ada");
+    known["email"] = json!("ada@example.com");
+    llm.next(Script::calls("create_ticket", wanted)).next(Script::calls("create_ticket", known)).next(Script::calls("hand_off_to_human", json!({"reason": "policy", "summary": "Wants a new lamp."}))).next(Script::says(["It is done."]));
+    let visitor = app.nobody();
+    let request = visitor.request(reqwest::Method::POST, &format!("/api/widget/{}/chat", assistant["id"].as_str().unwrap())).json(&json!({"message": QUESTION}));
+    let answer = crate::support::stream::Live::of(request).await.rest().await;
+    let results = results(&answer);
+    assert!(results[0]["result"]["error"].as_str().unwrap().contains("email"), "{results:?}");
+    assert_eq!(results[1]["result"]["ticket"], json!({"number": 1, "subject": "Broken lamp", "status": "new"}));
+    assert_eq!((&results[2]["result"]["done"], &results[2]["result"]["online"]), (&json!(true), &json!(false)));
+    let tickets = owner.get(&owner.path("/tickets")).await.expect(200);
+    let ticket = &tickets["data"][0];
+    assert_eq!((&tickets["total"], &ticket["source"], &ticket["priority"], &ticket["conversationId"], &ticket["assistantId"]), (&json!(1), &json!("assistant"), &json!("high"), &json!(answer.chat_id()), &assistant["id"]));
+    let conversation = owner.get(&owner.path(&format!("/conversations/{}", answer.chat_id()))).await.expect(200);
+    assert_eq!((&conversation["status"], &conversation["handoffReason"], &conversation["contactId"]), (&json!("pending"), &json!("policy"), &ticket["contactId"]));
+    let said = owner.get(&owner.path(&format!("/conversations/{}/messages?limit=100", answer.chat_id()))).await.expect(200);
+    let has = |role: &str, text: &str| said["data"].as_array().unwrap().iter().any(|message| message["role"] == role && message["content"].as_str().unwrap().contains(text));
+    assert!(has("note", "new lamp") && has("assistant", "Nobody is here right now"), "{said}");
+    // A draft for an agent does neither.
+    llm.next(Script::says(["Hello!"]));
+    let before = llm.received().len();
+    owner.ask(&owner.path(&format!("/conversations/{}/draft", answer.chat_id())), json!({})).await;
+    assert!(llm.received()[before].body["tools"].as_array().is_none_or(Vec::is_empty), "{}", llm.received()[before].body);
+    // Nobody can take over what is no customer's conversation.
+    llm.next(Script::calls("hand_off_to_human", json!({"reason": "policy"}))).next(Script::says(["No."]));
+    let own = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
+    assert!(self::results(&own)[0]["result"]["error"].is_string());
+}
+
+#[tokio::test]
 async fn the_web_is_searched_where_the_assistant_may() {
     let web = WebServer::start(|got| {
         assert!(got.path.starts_with("/search?q=lamps%20in%20Graz"), "{}", got.path);

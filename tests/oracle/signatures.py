@@ -1,7 +1,7 @@
 """Tries signatures with other people's own libraries, against a server that runs: Twilio's SDK for what comes in,
 Standard Webhooks' for what goes out.
 
-    pip install twilio standardwebhooks
+    pip install -r tests/oracle/requirements.txt
     ILLUMICHAT_LIMITS__ENABLED=false ILLUMICHAT_EGRESS__ALLOW='["127.0.0.1"]' illumichat serve ...
     python3 tests/oracle/signatures.py http://127.0.0.1:8080 ic_TOKEN [COUNT]
 

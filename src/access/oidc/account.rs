@@ -12,6 +12,7 @@ use crate::{
     audit::{self, Action, NewEntry},
     config::{Oidc, Signup},
     error::{Error, Result},
+    events::{self, Kind, NewEvent},
     ids::prefix,
 };
 use serde_json::json;
@@ -54,6 +55,8 @@ pub(super) async fn find_or_make(app: &App, provider: &Oidc, name: &str, issuer:
             store::insert_identity(tx, &user.id, &issuer, &subject, now)?;
             if is_of_domain && let Some(workspace) = store::find_oldest_workspace(tx)? {
                 store::insert_member(tx, &workspace, &user.id, role, now)?;
+                let data = json!({"userId": user.id, "email": user.email, "name": user.name, "role": role.name(), "createdAt": now});
+                events::emit(tx, &ids, now, &NewEvent { workspace_id: &workspace, kind: Kind::MemberJoined, resource_id: &user.id, data })?;
                 let entry = NewEntry::new(Action::MemberJoined).by(&user.id).within(&workspace).on(&user.id).with(json!({"role": role.name(), "by": via}));
                 audit::record(tx, &ids, now, &entry)?;
             }

@@ -111,6 +111,10 @@ impl Receiver {
         self.hits.lock().unwrap().clone()
     }
 
+    pub fn count(&self) -> usize {
+        self.hits.lock().unwrap().len()
+    }
+
     pub fn forget(&self) {
         self.hits.lock().unwrap().clear();
     }

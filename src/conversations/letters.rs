@@ -1,0 +1,199 @@
+//! Mail for people who are not looking: an agent's reply for a customer who has left, and a handoff for those who answer.
+//! Each begins as a job in the transaction of what it tells of; what a letter says is looked up when it is written.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::{
+    model::{Conversation, Message, MessageRole},
+    service, store,
+};
+use crate::{
+    access::{Role, model::check_email},
+    app::App,
+    assistants,
+    clock::Timestamp,
+    contacts,
+    db::Tx,
+    error::Result,
+    jobs::{self, Job, NewJob},
+    mail::{self, Letter},
+    workspaces,
+};
+
+/// The job that looks whether a customer has read a reply, and mails it where not: its payload is `{conversationId}`.
+pub const REPLY_JOB: &str = "conversations.mail_reply";
+/// The job that mails a handoff to those who answer: its payload is `{conversationId, reason, escalated}`.
+pub const HANDOFF_JOB: &str = "handoff.mail";
+/// How long a reply may be unread before it is mailed.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How much of what was said a letter repeats.
+const MOST_CHARACTERS: usize = 4_000;
+
+/// Leaves the job that follows an agent's reply up.
+pub(super) fn follow_up(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, now: Timestamp) -> Result<()> {
+    let payload = json!({"conversationId": conversation_id});
+    let lane = Some(format!("mail:{conversation_id}"));
+    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: REPLY_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane, run_at: now.plus(PATIENCE) }).map(drop)
+}
+
+/// What a customer has not read, and whom it is for.
+struct Unread {
+    messages: Vec<Message>,
+    to: Option<String>,
+    name: Option<String>,
+    business: String,
+}
+
+fn find_unread(connection: &Connection, workspace_id: &str, conversation_id: &str) -> Result<Option<Unread>> {
+    let Some(conversation) = store::find_conversation(connection, workspace_id, conversation_id)? else { return Ok(None) };
+    let messages = store::list_unread_replies(connection, workspace_id, conversation_id)?;
+    if messages.is_empty() {
+        return Ok(None);
+    }
+    let contact = match &conversation.contact_id {
+        Some(id) => contacts::store::find_contact(connection, workspace_id, id)?,
+        None => None,
+    };
+    let (to, name) = contact.map_or((None, None), |contact| (contact.email, contact.name));
+    Ok(Some(Unread { messages, to, name, business: business(connection, workspace_id)? }))
+}
+
+/// What a business calls itself to its customers.
+pub fn business(connection: &Connection, workspace_id: &str) -> Result<String> {
+    let workspace = workspaces::store::find_workspace(connection, workspace_id, Role::Guest)?;
+    Ok(workspace.map_or_else(String::new, |workspace| workspace.settings.branding.name.unwrap_or(workspace.name)))
+}
+
+/// The handler of [`REPLY_JOB`]: replies that follow one another go in one letter. Where there is no way to mail them, the
+/// conversation says so.
+///
+/// # Errors
+/// Those of the database.
+pub async fn mail_replies(app: App, job: Job) -> Result<()> {
+    let (workspace_id, now) = (job.workspace_id.clone().unwrap_or_default(), app.now());
+    let conversation_id = job.payload["conversationId"].as_str().unwrap_or_default().to_owned();
+    let Some(unread) = app.db.read(|connection| find_unread(connection, &workspace_id, &conversation_id))? else { return Ok(()) };
+    let Some(newest) = unread.messages.last().map(|message| message.created_at) else { return Ok(()) };
+    // A younger reply has a job of its own, which takes all of them.
+    if now.since(newest) + Duration::from_secs(1) < PATIENCE {
+        return Ok(());
+    }
+    let (sealed, line) = match &unread.to {
+        Some(to) if mail::is_configured(&app) => (Some(mail::seal(&app, &reply_letter(&app, &unread, to))?), format!("The customer is away: the reply was mailed to {to}.")),
+        Some(_) => (None, "The customer is away, and this server sends no mail: the reply waits for them where they wrote.".to_owned()),
+        None => (None, "The customer is away, and has left no email: the reply waits for them where they wrote.".to_owned()),
+    };
+    let app_ = app.clone();
+    app.db
+        .write(move |tx| {
+            store::mark_followed_up(tx, &workspace_id, &conversation_id, newest, now)?;
+            if let Some(sealed) = &sealed {
+                mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed)?;
+            }
+            service::note_event(&app_, tx, &workspace_id, &conversation_id, &line, now)?;
+            jobs::finish(tx, &job.id)
+        })
+        .await?;
+    app.jobs.wake();
+    Ok(())
+}
+
+fn reply_letter(app: &App, unread: &Unread, to: &str) -> Letter {
+    let author = unread.messages.last().and_then(|message| message.author.clone()).unwrap_or_else(|| unread.business.clone());
+    let mut text = format!("{}\n\n{author} of {} has answered you:\n\n", greeting(unread.name.as_deref()), unread.business);
+    for message in &unread.messages {
+        text.push_str(&shorten(&message.content));
+        text.push_str("\n\n");
+        for file in &message.attachments {
+            text.push_str(&format!("{}: {}{}\n\n", file.filename, app.config.public_url(), file.url));
+        }
+    }
+    text.push_str("To answer, go back to the page where you wrote to us. Your conversation is still there.\n");
+    Letter { to: to.to_owned(), subject: format!("{} has answered you", one_line(&unread.business)), text }
+}
+
+pub fn greeting(name: Option<&str>) -> String {
+    name.map(one_line).filter(|name| !name.is_empty()).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+}
+
+/// For a letter's head.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(120).collect()
+}
+
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= MOST_CHARACTERS { text.to_owned() } else { text.chars().take(MOST_CHARACTERS).chain(['…']).collect() }
+}
+
+/// Leaves the job that mails a handoff.
+pub(super) fn notify(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, escalated: bool, now: Timestamp) -> Result<()> {
+    if !mail::is_configured(app) {
+        return Ok(());
+    }
+    let payload = json!({"conversationId": conversation.id, "reason": conversation.handoff_reason, "escalated": escalated});
+    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: HANDOFF_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane: None, run_at: now }).map(drop)
+}
+
+/// Whom the workspace's notices go to: everybody who answers, where its settings say so, and those who are named, by
+/// user's id or email.
+pub fn people_to_tell(connection: &Connection, workspace_id: &str, named: &[String]) -> Result<Vec<String>> {
+    const MOST: i64 = 1_000;
+    let (members, _) = workspaces::store::list_members(connection, workspace_id, MOST, 0)?;
+    let everybody = workspaces::store::find_settings(connection, workspace_id)?.notify.email;
+    let answering = members.iter().filter(|member| member.role >= Role::Member);
+    let mut emails: Vec<String> = answering.filter(|member| everybody || named.contains(&member.user_id)).map(|member| member.email.clone()).collect();
+    emails.extend(named.iter().filter_map(|name| check_email(name).ok()));
+    emails.sort_by_key(|email| email.to_lowercase());
+    emails.dedup_by_key(|email| email.to_lowercase());
+    Ok(emails)
+}
+
+/// The handler of [`HANDOFF_JOB`].
+///
+/// # Errors
+/// Those of the database.
+pub async fn mail_handoff(app: App, job: Job) -> Result<()> {
+    let (workspace_id, now) = (job.workspace_id.clone().unwrap_or_default(), app.now());
+    let conversation_id = job.payload["conversationId"].as_str().unwrap_or_default().to_owned();
+    let found = app.db.read(|connection| {
+        let Some(conversation) = store::find_conversation(connection, &workspace_id, &conversation_id)? else { return Ok(None) };
+        let assistant = match &conversation.assistant_id {
+            Some(id) => assistants::store::find_assistant(connection, &workspace_id, id)?,
+            None => None,
+        };
+        let people = people_to_tell(connection, &workspace_id, &assistant.map(|assistant| assistant.handoff.notify).unwrap_or_default())?;
+        let messages = store::list_messages(connection, &workspace_id, &conversation_id, None, 40)?;
+        Ok(Some((conversation, people, messages)))
+    })?;
+    let Some((conversation, people, messages)) = found else { return Ok(()) };
+    let escalated = job.payload["escalated"].as_bool().unwrap_or_default();
+    let reason = job.payload["reason"].as_str().unwrap_or_default().replace('_', " ");
+    let letters: Vec<Letter> = people.into_iter().map(|to| handoff_letter(&app, &conversation, &messages, &reason, escalated, to)).collect();
+    let sealed: Vec<String> = letters.iter().map(|letter| mail::seal(&app, letter)).collect::<Result<_>>()?;
+    let app_ = app.clone();
+    app.db
+        .write(move |tx| {
+            sealed.iter().try_for_each(|sealed| mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed))?;
+            jobs::finish(tx, &job.id)
+        })
+        .await?;
+    app.jobs.wake();
+    Ok(())
+}
+
+fn handoff_letter(app: &App, conversation: &Conversation, messages: &[Message], reason: &str, escalated: bool, to: String) -> Letter {
+    let title = conversation.title.as_deref().map_or_else(|| "a conversation".to_owned(), one_line);
+    let (subject, opening) = if escalated {
+        (format!("Still waiting for a person: {title}"), "Nobody has come yet. This conversation still waits for a person")
+    } else {
+        (format!("A person is wanted: {title}"), "A person is wanted in this conversation")
+    };
+    let mut text = format!("{opening} ({reason}, by {}):\n\n{}/conversations/{}\n", conversation.channel.word(), app.config.public_url(), conversation.id);
+    if let Some(said) = messages.iter().rev().find(|message| message.role == MessageRole::User) {
+        text.push_str(&format!("\nThe customer wrote:\n\n{}\n", shorten(&said.content)));
+    }
+    Letter { to, subject, text }
+}

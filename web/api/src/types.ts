@@ -46,3 +46,22 @@ export type WebhookInput = Schemas["WebhookFields"];
 export type WidgetConfig = Schemas["WidgetConfig"];
 export type WidgetSettings = Schemas["WidgetSettings"];
 export type Workspace = Schemas["Workspace"];
+
+// Contacts, tickets and analytics.
+export type Analytics = Schemas["Analytics"];
+export type AnalyticsDay = Schemas["Day"];
+export type Contact = Schemas["Contact"];
+export type ContactImport = Schemas["ContactImport"];
+export type ContactInput = Schemas["ContactFields"];
+export type ContactNote = Schemas["ContactNote"];
+export type ContactSource = Schemas["ContactSource"];
+export type Member = Schemas["WorkspaceMember"];
+export type QuestionCluster = Schemas["QuestionCluster"];
+export type Ticket = Schemas["Ticket"];
+export type TicketChange = Schemas["TicketChange"];
+export type TicketComment = Schemas["TicketComment"];
+export type TicketInput = Schemas["TicketFields"];
+export type TicketPriority = Schemas["Priority"];
+export type TicketSource = Schemas["TicketSource"];
+export type TicketStatus = Schemas["TicketStatus"];
+export type TimelineEntry = Schemas["TimelineEntry"];

@@ -1,11 +1,19 @@
 /** German. */
+import { analytics } from "./de/analytics.ts";
 import { channels } from "./de/channels.ts";
+import { contacts } from "./de/contacts.ts";
+import { inbox } from "./de/inbox.ts";
+import { tickets } from "./de/tickets.ts";
 import { tools } from "./de/tools.ts";
 import { webhooks } from "./de/webhooks.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...analytics,
   ...channels,
+  ...contacts,
+  ...inbox,
+  ...tickets,
   ...tools,
   ...webhooks,
 
@@ -116,9 +124,6 @@ export const de: Dictionary = {
   "common.saved": "Gespeichert",
   "common.unsaved": "Es gibt ungespeicherte Änderungen.",
 
-  "conversations.allAssistants": "Alle Assistenten",
-  "conversations.allChannels": "Alle Kanäle",
-  "conversations.assistant": "Assistent",
   "conversations.channel": "Kanal",
   "conversations.choose": "Wählen Sie ein Gespräch, um es zu lesen.",
   "conversations.delete": "Gespräch löschen",
@@ -127,14 +132,9 @@ export const de: Dictionary = {
   "conversations.deleted": "Gespräch gelöscht",
   "conversations.earlier": "Frühere Nachrichten zeigen",
   "conversations.emptyText": "Sie erscheinen hier, sobald jemand einen Assistenten etwas fragt. Machen Sie den Anfang.",
-  "conversations.emptyTitle": "Noch keine Gespräche",
   "conversations.messages": { one: "{count} Nachricht", other: "{count} Nachrichten" },
   "conversations.noMatch": "Kein Gespräch passt dazu.",
-  "conversations.search": "Gesagtes durchsuchen",
   "conversations.team": "Ihr Team",
-  "conversations.text": "Was gefragt wurde, was geantwortet wurde und aus welchen Quellen.",
-  "conversations.title": "Gespräche",
-  "conversations.toAssistants": "Assistenten ausprobieren",
   "conversations.untitled": "Ohne Titel",
   "conversations.visitor": "Besucher",
 
@@ -234,13 +234,18 @@ export const de: Dictionary = {
     "Die Modelle, die hier antworten können. Fällt eines aus, übernimmt das eingebaute, damit niemand ohne Antwort bleibt.",
   "models.unavailable": "Nicht verfügbar",
 
+  "nav.analytics": "Auswertung",
   "nav.assistants": "Assistenten",
+  "nav.contacts": "Kontakte",
   "nav.conversations": "Gespräche",
   "nav.home": "Start",
   "nav.knowledge": "Wissen",
   "nav.label": "Hauptmenü",
+  "nav.more": "Mehr",
+  "nav.moreLabel": "Weitere Bereiche",
   "nav.settings": "Einstellungen",
   "nav.skip": "Zum Inhalt springen",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "Unter dieser Adresse gibt es nichts",
   "notFound.home": "Zur Startseite",

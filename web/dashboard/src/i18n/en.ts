@@ -1,11 +1,19 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { analytics } from "./en/analytics.ts";
 import { channels } from "./en/channels.ts";
+import { contacts } from "./en/contacts.ts";
+import { inbox } from "./en/inbox.ts";
+import { tickets } from "./en/tickets.ts";
 import { tools } from "./en/tools.ts";
 import { webhooks } from "./en/webhooks.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...analytics,
   ...channels,
+  ...contacts,
+  ...inbox,
+  ...tickets,
   ...tools,
   ...webhooks,
 
@@ -116,9 +124,6 @@ export const en = {
   "common.saved": "Saved",
   "common.unsaved": "You have changes that are not saved.",
 
-  "conversations.allAssistants": "All assistants",
-  "conversations.allChannels": "All channels",
-  "conversations.assistant": "Assistant",
   "conversations.channel": "Channel",
   "conversations.choose": "Choose a conversation to read it.",
   "conversations.delete": "Delete conversation",
@@ -127,14 +132,9 @@ export const en = {
   "conversations.deleted": "Conversation deleted",
   "conversations.earlier": "Show earlier messages",
   "conversations.emptyText": "They appear here as soon as somebody asks an assistant something. You can be the first.",
-  "conversations.emptyTitle": "No conversations yet",
   "conversations.messages": { one: "{count} message", other: "{count} messages" },
   "conversations.noMatch": "No conversation matches.",
-  "conversations.search": "Search what was said",
   "conversations.team": "Your team",
-  "conversations.text": "What people asked, what they were answered, and from which sources.",
-  "conversations.title": "Conversations",
-  "conversations.toAssistants": "Try an assistant",
   "conversations.untitled": "Untitled",
   "conversations.visitor": "Visitor",
 
@@ -234,13 +234,18 @@ export const en = {
     "The models that can answer here. When one fails, the built-in one takes the turn, so that nobody is left without an answer.",
   "models.unavailable": "Not available",
 
+  "nav.analytics": "Analytics",
   "nav.assistants": "Assistants",
+  "nav.contacts": "Contacts",
   "nav.conversations": "Conversations",
   "nav.home": "Home",
   "nav.knowledge": "Knowledge",
   "nav.label": "Main",
+  "nav.more": "More",
+  "nav.moreLabel": "More places",
   "nav.settings": "Settings",
   "nav.skip": "Skip to the content",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "There is nothing at this address",
   "notFound.home": "Go to Home",

@@ -89,8 +89,9 @@ describe("contrast", () => {
 });
 
 test("the texts to replace are the widget's own", () => {
-  const locales = resolve(import.meta.dirname, "../../widget/src/locales");
-  const source = readFileSync(resolve(locales, "en.ts"), "utf8");
+  const widget = resolve(import.meta.dirname, "../../widget/src");
+  const locales = resolve(widget, "locales");
+  const source = [resolve(locales, "en.ts"), resolve(widget, "forms/en.ts")].map((file) => readFileSync(file, "utf8")).join("\n");
   for (const [name, text] of Object.entries(TEXTS)) expect(source).toContain(`  ${name}: ${JSON.stringify(text)},`);
   for (const tag of LANGUAGES) expect(readFileSync(resolve(locales, `${tag}.ts`), "utf8")).not.toBe("");
 });

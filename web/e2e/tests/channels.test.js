@@ -117,6 +117,10 @@ export default async function ({ browser, test, afterwards, screenshots }) {
 
   await test("the widget's settings are saved together", async () => {
     await page.getByRole("switch", { name: "Ask for contact details" }).check();
+    await page.getByRole("switch", { name: "Before the first question" }).check();
+    const frame = page.frameLocator('iframe[title="Preview"]');
+    await frame.getByText("Tell us how to reach you.").waitFor();
+    await page.getByRole("switch", { name: "Before the first question" }).uncheck();
     await page.getByRole("switch", { name: "Open tickets" }).check();
     await page.getByRole("switch", { name: "Ask for a person" }).check();
     await page.getByLabel("When nobody is there").fill("We are back at nine.");
@@ -288,6 +292,25 @@ export default async function ({ browser, test, afterwards, screenshots }) {
     await page.getByText("Grace Hopper has no access any more").waitFor();
   });
 
+  await test("who may not change an assistant is not offered to", async () => {
+    const grace = await newPerson(browser, server);
+    await grace.page.goto("/signin");
+    await grace.page.getByLabel("Email").fill("grace@example.com");
+    await grace.page.getByLabel("Password", { exact: true }).fill("a nanosecond of wire");
+    await grace.page.getByRole("button", { name: "Sign in" }).click();
+    await grace.page.getByRole("navigation", { name: "Main" }).first().waitFor();
+    await grace.page.goto(at);
+    await grace.page.getByRole("log").waitFor();
+    assert.equal(await grace.page.getByRole("navigation", { name: "Parts of the assistant" }).count(), 0);
+    for (const path of [`${at}/widget`, `${at}/sms`, `${at}/versions`, "/settings/tools", "/settings/webhooks"]) {
+      await grace.page.goto(path);
+      await grace.page.getByText("Only owners and admins").waitFor();
+    }
+    assert.equal(await grace.page.getByRole("link", { name: "Webhooks" }).count(), 0);
+    assertQuiet(grace);
+    await grace.context.close();
+  });
+
   await test("a webhook shows its secret once, and a test arrives", async () => {
     await page.goto("/settings/webhooks");
     await page.getByRole("button", { name: "New webhook" }).click();
@@ -350,6 +373,15 @@ export default async function ({ browser, test, afterwards, screenshots }) {
   const { cookies } = await person.context.storageState();
   const paths = ["/widget", "/sms", "/sites", "/tools", "/access", "/versions"].map((part) => at + part);
   paths.push("/settings/tools", "/settings/webhooks", `/settings/webhooks/${hook.id}`);
+  const dialogs = [
+    [`${at}/sites`, "New site"],
+    ["/settings/tools", "Add MCP server"],
+    ["/settings/tools", "Edit Lamp shop"],
+    ["/settings/tools", "Add action"],
+    ["/settings/webhooks", "New webhook"],
+    [`/settings/webhooks/${hook.id}`, "Look at it: webhook.test"],
+    [`/settings/webhooks/${hook.id}`, "New secret"],
+  ];
   for (const [look, options] of Object.entries({ light: {}, dark: { colorScheme: "dark" }, phone: { viewport: PHONE } })) {
     await test(`every page is accessible, and not too wide: ${look}`, async () => {
       const visitor = await newPerson(browser, { url: server.url, axe: true, ...options });
@@ -361,6 +393,13 @@ export default async function ({ browser, test, afterwards, screenshots }) {
         await assertAccessible(visitor.page, `${path}, ${look}`);
         const wide = await visitor.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${path} is ${wide} px too wide`);
+      }
+      for (const [path, name] of dialogs) {
+        await visitor.page.goto(path);
+        await visitor.page.getByRole("button", { name, exact: true }).first().click();
+        await visitor.page.getByRole("dialog").waitFor();
+        await visitor.page.waitForLoadState("networkidle");
+        await assertAccessible(visitor.page, `${path}, ${name}, ${look}`);
       }
       await visitor.context.close();
     });

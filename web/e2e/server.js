@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { standBefore } from "./front.js";
 
 /** A port that was free a moment ago. */
@@ -22,7 +22,7 @@ function freePort() {
 async function start(command, ready) {
   const data = mkdtempSync(join(tmpdir(), "illumichat-e2e-"));
   const port = await freePort();
-  const pages = process.env.ILLUMICHAT_E2E_PAGES;
+  const pages = process.env.ILLUMICHAT_E2E_PAGES && resolve(process.env.ILLUMICHAT_E2E_PAGES);
   const shown = pages ? await freePort() : port;
   const leave = pages ? await standBefore(port, shown, pages) : () => undefined;
   const argv = [...command, "--data-dir", data, "--listen", `127.0.0.1:${port}`];

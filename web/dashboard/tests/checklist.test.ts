@@ -30,5 +30,5 @@ test("each step is done by what it asks for", () => {
 
 test("the steps lead to the assistant that is connected", () => {
   const steps = checklist([assistant({}), assistant({ id: "ast_2", projectCount: 1 })], [project(1)], 0);
-  expect(steps.at(-1)?.href).toBe("/assistants/ast_2");
+  expect(steps.at(-1)?.href).toBe("/assistants/ast_2/widget");
 });

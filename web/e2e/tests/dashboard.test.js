@@ -33,16 +33,25 @@ export default async function ({ browser, test, afterwards }) {
     await page.getByRole("heading", { name: "Short enough", level: 1 }).waitFor();
   });
 
-  await test("a widget on an assistant that is not public is refused at its visibility", async () => {
+  await test("an assistant that is put on a site becomes public, which is said before", async () => {
+    const parts = page.getByRole("navigation", { name: "Parts of the assistant" });
+    await parts.getByRole("link", { name: "Website" }).click();
     await page.getByRole("switch", { name: "Chat on your website" }).check();
-    await page.getByRole("button", { name: "Save", exact: true }).click();
-    const field = page.getByLabel("Who may use it");
-    await page.locator("[data-field-error]").waitFor();
-    assert.equal(await field.getAttribute("aria-invalid"), "true");
-    await field.selectOption("public");
+    await page.getByText("Saving makes this one public").waitFor();
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved", { exact: true }).waitFor();
     await page.getByText(/data-assistant-id="ast_/).waitFor();
+    await parts.getByRole("link", { name: "Settings" }).click();
+  });
+
+  await test("to hide an assistant whose widget is on is refused at its visibility", async () => {
+    const field = page.getByLabel("Who may use it");
+    await field.selectOption("private");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.locator("[data-field-error]").waitFor();
+    assert.equal(await field.getAttribute("aria-invalid"), "true");
+    await page.getByRole("button", { name: "Discard" }).click();
+    assert.equal(await field.inputValue(), "public");
   });
 
   await test("edits survive a reload, and Ctrl+S saves them", async () => {

@@ -30,7 +30,7 @@ export function checklist(assistants: Assistant[], projects: Project[], conversa
       id: "site",
       title: "home.site",
       text: "home.siteText",
-      href: page,
+      href: assistant ? `${page}/widget` : page,
       done: assistants.some((each) => each.widgetEnabled),
     },
   ];

@@ -17,6 +17,12 @@ interface FrameWindow extends Window {
 
 const ID = "preview";
 const json = (body: object, status = 200) => Response.json(body, { status });
+/** What a form of the widget is told: it was taken. Nothing is. */
+const TAKEN: Record<string, object> = {
+  lead: { leadId: ID },
+  handoff: { status: "waiting", online: true, form: false },
+  "tickets/create": { ticket: { id: ID, number: 1, subject: "", status: "new", priority: "normal" } },
+};
 
 export class Preview {
   #window: FrameWindow;
@@ -31,7 +37,8 @@ export class Preview {
     const own = this.#window.fetch.bind(this.#window);
     this.#window.fetch = async (input, init) => {
       const { pathname } = new URL(input instanceof Request ? input.url : String(input), location.origin);
-      return this.#answer(pathname.split(`/api/widget/${ID}/`)[1], init) ?? own(input, init);
+      const [, path] = pathname.match(/^\/api\/widget\/(?:preview\/)?(.+)$/) ?? [];
+      return this.#answer(path, init) ?? own(input, init);
     };
     this.#ready = this.#load();
   }
@@ -84,7 +91,7 @@ export class Preview {
     if (path === "chat") return this.#ask(init);
     if (path === "events") return new Response(new ReadableStream(), { headers: { "Content-Type": "text/event-stream" } });
     if (path.startsWith("history")) return json({ data: [], total: 0, limit: 50, offset: 0 });
-    return json({ status: "ok" }, 202);
+    return json(TAKEN[path] ?? { status: "ok" }, 201);
   }
 
   /** The assistant answers, as it does in its test chat. */

@@ -11,6 +11,17 @@ export const TEXTS = {
   delivered: "Delivered. Somebody will answer here.",
   errorServer: "Something went wrong on our side. Your message is kept: try again in a moment.",
   errorGone: "This chat is switched off at the moment.",
+  lead: "Leave your details",
+  leadIntro: "Leave an address, and we can answer you there.",
+  leadDone: "Thank you. We have your details.",
+  gateIntro: "Tell us how to reach you. Then the chat begins.",
+  ticket: "Open a ticket",
+  ticketIntro: "Describe what you need. We will get back to you.",
+  ticketDone: "Your ticket has the number {n}. We will get back to you.",
+  handoff: "Talk to a person",
+  handoffAway: "Nobody is here right now",
+  rateChat: "How was this conversation?",
+  thanks: "Thank you for your feedback.",
   disclaimer: "Answers are written by AI and can be wrong.",
 } as const;
 

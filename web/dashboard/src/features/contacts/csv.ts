@@ -13,14 +13,14 @@ export interface Preview {
 const LOOK = 64 * 1024;
 
 export async function previewFile(file: File, most = 3): Promise<Preview> {
-  return preview(decode(new Uint8Array(await file.slice(0, LOOK).arrayBuffer())), most);
+  return preview(decode(new Uint8Array(await file.slice(0, LOOK).arrayBuffer()), file.size <= LOOK), most);
 }
 
-/** UTF-8, else what spreadsheets of the West write. A letter cut in two at the end of the look is no reason to doubt. */
-export function decode(bytes: Uint8Array): string {
+/** UTF-8, else what spreadsheets of the West write. A letter cut in two where the look ends is no reason to doubt. */
+export function decode(bytes: Uint8Array, whole = true): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder("utf-16le").decode(bytes);
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: !whole });
   } catch {
     return new TextDecoder("windows-1252").decode(bytes);
   }

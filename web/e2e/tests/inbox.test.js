@@ -315,7 +315,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
       await assertAccessible(person.page, "menu");
       await person.page.keyboard.press("Escape");
       await person.page.keyboard.press("Control+k");
-      await person.page.getByRole("option").first().waitFor();
+      await person.page.getByRole("listbox", { name: "Go to" }).getByRole("option").first().waitFor();
       await assertAccessible(person.page, "palette");
       await person.page.keyboard.press("Escape");
       await person.page.goto(`${server.url}/settings/macros`);

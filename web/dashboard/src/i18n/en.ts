@@ -1,9 +1,21 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { analytics } from "./en/analytics.ts";
+import { channels } from "./en/channels.ts";
+import { contacts } from "./en/contacts.ts";
 import { inbox } from "./en/inbox.ts";
+import { tickets } from "./en/tickets.ts";
+import { tools } from "./en/tools.ts";
+import { webhooks } from "./en/webhooks.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...analytics,
+  ...channels,
+  ...contacts,
   ...inbox,
+  ...tickets,
+  ...tools,
+  ...webhooks,
 
   "access.email": "Email",
   "access.password": "Password",
@@ -222,13 +234,18 @@ export const en = {
     "The models that can answer here. When one fails, the built-in one takes the turn, so that nobody is left without an answer.",
   "models.unavailable": "Not available",
 
+  "nav.analytics": "Analytics",
   "nav.assistants": "Assistants",
+  "nav.contacts": "Contacts",
   "nav.conversations": "Conversations",
   "nav.home": "Home",
   "nav.knowledge": "Knowledge",
   "nav.label": "Main",
+  "nav.more": "More",
+  "nav.moreLabel": "More places",
   "nav.settings": "Settings",
   "nav.skip": "Skip to the content",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "There is nothing at this address",
   "notFound.home": "Go to Home",
@@ -286,6 +303,8 @@ export const en = {
   "settings.role": "Your role",
   "settings.title": "Settings",
   "settings.tokens": "API tokens",
+  "settings.tools": "Tools",
+  "settings.webhooks": "Webhooks",
   "settings.workspaceId": "Workspace ID",
   "settings.workspaceName": "Workspace name",
   "settings.workspaceNameHint": "Usually your company’s name.",
@@ -343,7 +362,6 @@ export const en = {
   "website.enabled": "Chat on your website",
   "website.enabledHint": "Visitors can ask this assistant from your pages.",
   "website.everyOrigin": "Without a list, every website can embed this assistant.",
-  "website.needsPublic": "Visitors can only reach a public assistant: set “Who may use it” to Public.",
   "website.open": "Or share the chat as a page of its own",
   "website.saveFirst": "Save first: the line works once the widget is on.",
   "website.snippet": "Paste this before </body>",

@@ -19,7 +19,7 @@ function freePort() {
 }
 
 /** Starts `illumichat <command>`; `ready` turns what it has printed so far into what the test needs, or null. */
-async function start(command, ready) {
+async function start(command, ready, settings = {}) {
   const data = mkdtempSync(join(tmpdir(), "illumichat-e2e-"));
   const port = await freePort();
   const pages = process.env.ILLUMICHAT_E2E_PAGES && resolve(process.env.ILLUMICHAT_E2E_PAGES);
@@ -28,7 +28,7 @@ async function start(command, ready) {
   const argv = [...command, "--data-dir", data, "--listen", `127.0.0.1:${port}`];
   const child = spawn(process.env.ILLUMICHAT_BIN, argv, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ILLUMICHAT_LIMITS__ENABLED: "false" },
+    env: { ...process.env, ILLUMICHAT_LIMITS__ENABLED: "false", ...settings },
   });
   let said = "";
   const stop = async () => {
@@ -74,10 +74,11 @@ export function serve() {
   });
 }
 
-/** The demo, with what it prints when it is ready. */
-export function demo() {
-  return start(["demo", "--json"], (said) => {
+/** The demo, with what it prints when it is ready; `settings` are environment variables of its own. */
+export function demo(settings) {
+  const ready = (said) => {
     const line = said.split("\n").find((each) => each.startsWith("{") && each.endsWith("}") && each.includes('"signInUrl"'));
     return line ? JSON.parse(line) : null;
-  });
+  };
+  return start(["demo", "--json"], ready, settings);
 }

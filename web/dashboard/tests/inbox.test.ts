@@ -100,8 +100,9 @@ describe("the event stream", () => {
 });
 
 test("a suggested reply has no marks of citations", () => {
-  expect(plain("Paste it [1]. Then save [2, 3]!")).toBe("Paste it. Then save!");
-  expect(plain("An array[0] in `a[i]`")).toBe("An array in `a[i]`");
+  const sources = [{ index: 1 }, { index: 2 }, { index: 3 }];
+  expect(plain("Paste it [1]. Then save [2, 3]!", sources)).toBe("Paste it. Then save!");
+  expect(plain("The field `list[0]`, or item [7]", sources)).toBe("The field `list[0]`, or item [7]");
 });
 
 describe("the palette", () => {

@@ -117,10 +117,12 @@ export default async function ({ browser, test, afterwards }) {
         await new Promise((resolve) => setTimeout(resolve, 300));
         await route.continue();
       });
+      // The old address of all conversations leads to all of the inbox.
       await page.goto("/conversations");
-      await page.getByRole("main").locator('a[href^="/conversations/"]').first().click();
-      await page.getByRole("article").waitFor();
-      await page.unroute(late);
+      await page.waitForURL("**/inbox?*");
+      await page.getByRole("main").locator('a[href^="/inbox/"]').first().click();
+      await page.getByRole("article").getByRole("log").waitFor();
+      await page.unrouteAll({ behavior: "wait" });
     }
   });
 
@@ -134,8 +136,9 @@ export default async function ({ browser, test, afterwards }) {
     const { chatId } = await ask({ messages: [{ role: "user", content: "The very first question" }] });
     for (let count = 2; count <= 52; count += 1) await ask({ chatId, messages: [{ role: "user", content: `Question ${count}` }] });
     await page.goto(`/conversations/${chatId}`);
-    const messages = page.getByRole("article").locator("ol > li");
-    await page.getByRole("article").waitFor();
+    await page.waitForURL(`**/inbox/${chatId}`);
+    const messages = page.getByRole("log").locator("> ol > li");
+    await messages.first().waitFor();
     assert.equal(await messages.count(), 100);
     const more = page.getByRole("button", { name: "Show earlier messages" });
     await more.click();
@@ -226,7 +229,7 @@ export default async function ({ browser, test, afterwards }) {
 
   await test("nothing is wider than a phone", async () => {
     await page.setViewportSize(PHONE);
-    for (const path of ["/", "/assistants", `/assistants/${server.assistantId}`, `/knowledge/${server.projectId}`, `/knowledge/${server.projectId}/search?q=token`, "/conversations", "/settings", "/settings/models"]) {
+    for (const path of ["/", "/assistants", `/assistants/${server.assistantId}`, `/knowledge/${server.projectId}`, `/knowledge/${server.projectId}/search?q=token`, "/inbox", "/conversations", "/settings", "/settings/macros", "/settings/models"]) {
       await page.goto(path);
       await page.getByRole("heading", { level: 1 }).waitFor();
       await page.waitForLoadState("networkidle");

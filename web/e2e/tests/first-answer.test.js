@@ -104,7 +104,8 @@ export default async function ({ browser, test, afterwards }) {
   });
 
   await test("the conversation is kept, with its sources", async () => {
-    await page.getByRole("link", { name: "Conversations" }).first().click();
+    await page.getByRole("link", { name: "Inbox" }).first().click();
+    await page.getByRole("button", { name: "Show everything" }).click();
     await page.getByRole("link", { name: /Lampion/ }).first().click();
     const thread = page.getByRole("article");
     await thread.getByText(/45 days/).first().waitFor();

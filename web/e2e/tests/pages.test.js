@@ -57,11 +57,11 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     });
     await look("search", at(`/knowledge/${server.projectId}/search?q=How+do+I+add+documents`), () => page.getByText("Open document").first().waitFor());
     await look("project settings", at(`/knowledge/${server.projectId}/settings`), () => page.getByLabel("Name", { exact: true }).waitFor());
-    await look("conversations", at("/conversations"), () => page.getByRole("main").locator('a[href^="/conversations/"]').first().waitFor());
+    await look("conversations", at("/conversations"), () => page.getByRole("main").locator('a[href^="/inbox/"]').first().waitFor());
     await look("conversation", null, async () => {
       await page.waitForLoadState("networkidle");
-      await page.getByRole("main").locator('a[href^="/conversations/"]').first().click();
-      await page.getByRole("article").waitFor();
+      await page.getByRole("main").locator('a[href^="/inbox/"]').first().click();
+      await page.getByRole("log").getByRole("listitem").first().waitFor();
     });
     await look("receipt", null, async () => {
       await page.getByRole("button", { name: "Why this answer?" }).first().click();

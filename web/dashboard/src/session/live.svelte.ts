@@ -35,7 +35,7 @@ class Live {
   #ws = "";
   #failures = 0;
   #heard = false;
-  #opened = false;
+  #broken = false;
   #again: ReturnType<typeof setTimeout> | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
   #sweep: ReturnType<typeof setTimeout> | undefined;
@@ -45,7 +45,7 @@ class Live {
   start(ws: string): () => void {
     this.#ws = ws;
     this.#failures = 0;
-    this.#opened = false;
+    this.#broken = false;
     this.status = "connecting";
     this.#connect();
     const retry = () => this.retry();
@@ -59,7 +59,7 @@ class Live {
     };
   }
 
-  /** Tells of each event; `reset` says that anything may have changed. */
+  /** Tells of each event; `reset` says that anything may have changed, `open` what is older than the connection. */
   on(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -80,9 +80,9 @@ class Live {
       this.#patience = undefined;
       this.status = "open";
       this.#failures = 0;
-      // Without the id of an event to go on from, what happened in the break is unknown.
-      if (this.#opened && !this.#heard) this.#tell({ type: "reset" });
-      this.#opened = true;
+      // Without the id of an event to go on from, what happened until now is unknown.
+      if (!this.#heard) this.#tell({ type: this.#broken ? "reset" : "open" });
+      this.#broken = false;
     };
     source.onmessage = ({ data, lastEventId }: MessageEvent<string>) => {
       if (lastEventId) this.#heard = true;
@@ -90,6 +90,7 @@ class Live {
       if (event) this.#tell(event);
     };
     source.onerror = () => {
+      this.#broken = true;
       this.#patience ??= setTimeout(() => (this.status = "lost"), PATIENCE);
       if (source.readyState !== EventSource.CLOSED || this.#source !== source || session.status !== "in") return;
       this.#again = setTimeout(() => this.#connect(), backoff((this.#failures += 1)));

@@ -77,7 +77,7 @@ export class Draft {
       let answer: Answer = emptyAnswer();
       for await (const event of readChatStream(response.body)) {
         answer = foldAnswer(answer, event);
-        if (answer.text && answer.answered !== false) this.reply = plain(answer.text);
+        if (answer.text && answer.answered !== false) this.reply = plain(answer.text, answer.sources);
       }
       if (answer.status === "failed") throw new ApiError(502, { error: answer.error ?? "", code: answer.code ?? "" });
       if (answer.answered === false) {
@@ -103,8 +103,9 @@ export class Draft {
 }
 
 /** Without the marks of citations: a customer has no list of sources to look them up in. */
-export function plain(text: string): string {
-  return text.replace(/ ?\[\d+(?:, ?\d+)*\]/g, "");
+export function plain(text: string, sources: Pick<Source, "index">[]): string {
+  const known = new Set(sources.map((source) => source.index));
+  return text.replace(/ ?\[(\d+(?:, ?\d+)*)\]/g, (mark, list: string) => (list.split(",").every((each) => known.has(Number(each))) ? "" : mark));
 }
 
 async function upload(ws: string, file: File): Promise<Message["attachments"][number]> {

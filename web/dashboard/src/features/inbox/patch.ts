@@ -45,7 +45,12 @@ export function follow(client: QueryClient, ws: string): (event: LiveEvent) => v
   };
   return ({ type, data }) => {
     if (type === "reset") return void client.invalidateQueries();
+    if (type === "open") {
+      const known = { queryKey: ["conversations", ws], predicate: ({ state }: { state: { data: unknown } }) => state.data !== undefined };
+      return void client.invalidateQueries(known);
+    }
     const [what, how] = type.split(".");
+    if (what === "member") return void client.invalidateQueries({ queryKey: ["members", ws] });
     if (what === "ticket") return void client.invalidateQueries({ queryKey: ["tickets", ws] });
     if (what === "contact") return void client.invalidateQueries({ queryKey: ["contacts", ws] });
     if (what === "message") {

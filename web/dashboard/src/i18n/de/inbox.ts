@@ -3,6 +3,7 @@ import type { Entry } from "../index.svelte.ts";
 import type { inbox as en } from "../en/inbox.ts";
 
 export const inbox: Record<keyof typeof en, Entry> = {
+  "inbox.aColleague": "jemand anderem im Team",
   "inbox.addTag": "Schlagwort hinzufügen",
   "inbox.all": "Alle",
   "inbox.answerFailed": "Diese Antwort ist fehlgeschlagen.",

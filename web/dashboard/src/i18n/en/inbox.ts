@@ -2,6 +2,7 @@
 import type { Entry } from "../index.svelte.ts";
 
 export const inbox = {
+  "inbox.aColleague": "a colleague",
   "inbox.addTag": "Add a tag",
   "inbox.all": "All",
   "inbox.answerFailed": "This answer failed.",

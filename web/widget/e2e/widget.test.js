@@ -543,7 +543,7 @@ export default async function ({ test, screenshots }) {
     await picture(page, "lead-gate");
     assert.equal(await page.locator(".composer").isVisible(), false);
     await page.evaluate(() => void window.IllumiChat.getInstance().sendMessage("From the page"));
-    await page.evaluate(() => (window.leads = []) && window.IllumiChat.getInstance().on("lead", (lead) => window.leads.push(lead)));
+    await page.evaluate(() => void (window.leads = []) ?? window.IllumiChat.getInstance().on("lead", (lead) => window.leads.push(lead)));
     await form.getByRole("button", { name: "Start the chat" }).click();
     await form.getByText("Fill in this field.").waitFor();
     await form.getByText("Enter an email address or a phone number.").waitFor();
@@ -647,7 +647,7 @@ export default async function ({ test, screenshots }) {
     const visitor = await visit(world, { options: { bypassCSP: true } });
     const { page } = visitor;
     await opened(visitor);
-    await page.evaluate(() => (window.heard = []) && window.IllumiChat.getInstance().on("handoff", (one) => window.heard.push(one.name)));
+    await page.evaluate(() => void (window.heard = []) ?? window.IllumiChat.getInstance().on("handoff", (one) => window.heard.push(one.name)));
     await page.getByRole("button", { name: "More options" }).click();
     await shown(page, "Somebody is here now").or(page.getByText("Somebody is here now")).first().waitFor();
     await accessible(page, "menu");

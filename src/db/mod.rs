@@ -5,6 +5,7 @@
 
 mod migrate;
 mod pool;
+mod scrub;
 mod words;
 mod writer;
 
@@ -15,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::watch;
 
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
+pub use scrub::scrub;
 pub(crate) use words::words;
 pub use writer::Tx;
 

@@ -1,5 +1,6 @@
 //! The erasure of a person: one transaction takes everything away, overwritten and not just unlinked (`secure_delete`), then
-//! the write-ahead log is emptied. Files go by the job that their release leaves. Copies in backups age out.
+//! the write-ahead log is emptied, and a job overwrites the copies that SQLite itself has left (`db::scrub`). Files go by the
+//! job that their release leaves. Copies in backups age out.
 
 use serde_json::json;
 
@@ -7,11 +8,16 @@ use super::store;
 use crate::{
     app::App,
     contacts::{self, Contact},
-    db::Tx,
+    db::{self, Tx},
     error::Result,
     events::{self, Kind, NewEvent},
-    files, webhooks,
+    files,
+    jobs::{self, Job, NewJob},
+    webhooks,
 };
+
+/// The kind of the job that overwrites what was erased.
+pub const SCRUB_JOB: &str = "profiles.scrub";
 
 /// Texts by which a person could be found in what was told of others.
 fn traces(contact: &Contact) -> Vec<String> {
@@ -40,5 +46,12 @@ fn erase_rows(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: crate::
     store::delete_rows(tx, workspace_id, id)?;
     store::end_imports(tx, workspace_id, now)?;
     contacts::store::delete_contact(tx, workspace_id, id)?;
+    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: SCRUB_JOB, workspace_id: None, payload: json!({}), lane: Some(SCRUB_JOB.to_owned()), run_at: now })?;
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ContactDeleted, resource_id: id, data: json!({"id": id}) })
+}
+
+pub async fn scrub(app: App, _: Job) -> Result<()> {
+    let pages = db::scrub(&app.db).await?;
+    tracing::debug!(pages, "overwrote what deleted rows had left");
+    Ok(())
 }

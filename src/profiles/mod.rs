@@ -5,3 +5,4 @@ mod erase;
 mod store;
 
 pub use api::ProfilesApi;
+pub use erase::{SCRUB_JOB, scrub};

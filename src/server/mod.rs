@@ -21,7 +21,7 @@ use crate::{
     files,
     inbox::Live,
     jobs::Handlers,
-    knowledge, mail, providers, site_chat, sms, tickets, webhooks, workspaces,
+    knowledge, mail, profiles, providers, site_chat, sms, tickets, webhooks, workspaces,
 };
 
 /// A server that runs. Dropping it does not stop it; `stop` does.
@@ -111,7 +111,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (ingesting, calibrating, crawling, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
-    let (emptying, mailing, resetting) = (app.clone(), app.clone(), app.clone());
+    let (emptying, mailing, resetting, scrubbing) = (app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
@@ -119,6 +119,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(workspaces::REMOVE_JOB, move |job| knowledge::remove_workspace(emptying.clone(), job))
         .with(mail::SEND_JOB, move |job| mail::send_job(mailing.clone(), job))
         .with(access::RESET_JOB, move |job| access::reset_job(resetting.clone(), job))
+        .with(profiles::SCRUB_JOB, move |job| profiles::scrub(scrubbing.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
         .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
         .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))

@@ -543,7 +543,10 @@ export default async function ({ test, screenshots }) {
     await picture(page, "lead-gate");
     assert.equal(await page.locator(".composer").isVisible(), false);
     await page.evaluate(() => void window.IllumiChat.getInstance().sendMessage("From the page"));
-    await page.evaluate(() => void (window.leads = []) ?? window.IllumiChat.getInstance().on("lead", (lead) => window.leads.push(lead)));
+    await page.evaluate(() => {
+      window.leads = [];
+      window.IllumiChat.getInstance().on("lead", (lead) => window.leads.push(lead));
+    });
     await form.getByRole("button", { name: "Start the chat" }).click();
     await form.getByText("Fill in this field.").waitFor();
     await form.getByText("Enter an email address or a phone number.").waitFor();
@@ -647,7 +650,10 @@ export default async function ({ test, screenshots }) {
     const visitor = await visit(world, { options: { bypassCSP: true } });
     const { page } = visitor;
     await opened(visitor);
-    await page.evaluate(() => void (window.heard = []) ?? window.IllumiChat.getInstance().on("handoff", (one) => window.heard.push(one.name)));
+    await page.evaluate(() => {
+      window.heard = [];
+      window.IllumiChat.getInstance().on("handoff", (one) => window.heard.push(one.name));
+    });
     await page.getByRole("button", { name: "More options" }).click();
     await shown(page, "Somebody is here now").or(page.getByText("Somebody is here now")).first().waitFor();
     await accessible(page, "menu");
@@ -667,6 +673,7 @@ export default async function ({ test, screenshots }) {
     await picture(page, "person-typing");
     world.backend.say(own, "agent", "Hello, how can I **help**?", { author: "Grace" });
     await page.locator(".agent strong").waitFor();
+    await page.locator(".hidden[aria-live=polite]").getByText("Grace: Hello, how can I help?").waitFor({ state: "attached" });
     await shown(page, "Grace is writing…").waitFor({ state: "detached" });
     await ask(visitor, "The lamp flickers");
     await shown(page, "Delivered.").waitFor();
@@ -768,6 +775,25 @@ export default async function ({ test, screenshots }) {
     await page.reload();
     await page.getByRole("button", { name: "More options" }).click();
     assert.equal(await sound.getAttribute("aria-checked"), "true");
+  });
+
+  await test("as a module of the npm package", async (world) => {
+    const visitor = await visit(world, {
+      tags: 0,
+      body: `<script type="module">
+        import { Widget, VERSION, getInstance } from "${world.backend.url}/package/illumichat.js";
+        window.chat = { VERSION, getInstance };
+        await new Widget({ assistantId: "ast_demo", apiUrl: "${world.backend.url}" }).initialize();
+      </script>`,
+    });
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.getByRole("button", { name: "More options" }).click();
+    assert.equal(await page.evaluate(() => window.chat.getInstance().getState()), "open");
+    assert.equal(await page.evaluate(() => typeof window.IllumiChat), "undefined");
+    assert.deepEqual(visitor.problems, []);
   });
 
   await test("every form under a strict policy, in Hebrew, dark, on a phone", async (world) => {

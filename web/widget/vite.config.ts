@@ -28,7 +28,7 @@ async function script(entry: string, panel: string): Promise<string> {
   return shrink((result as Rolldown.RolldownOutput).output[0].code, false);
 }
 
-async function shrink(code: string, module: boolean): Promise<string> {
+export async function shrink(code: string, module: boolean): Promise<string> {
   const result = await minify(code, {
     module,
     ecma: 2020,
@@ -67,7 +67,7 @@ function loaderAndPage(): Plugin {
  * Leaves out parts of Svelte that cannot run here, 6 KB of them: there is no server-rendered page to take over, no
  * component in the old style, no custom element. Their switches are variables, so no bundler can see that they stay off.
  */
-function withoutUnused(): Plugin {
+export function withoutUnused(): Plugin {
   const off = (code: string, name: string): string =>
     code
       .replace(`export let ${name} = false;`, `export const ${name} = false;`)

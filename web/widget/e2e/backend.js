@@ -152,7 +152,10 @@ export class Backend {
   #listen(request, response, session, cors) {
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache", ...cors });
     const write = (each) => {
-      if (!each) return response.end();
+      if (!each) {
+        session.listeners.delete(write);
+        return response.end();
+      }
       response.write(`${each.id ? `id: ${each.id}\n` : ""}data: ${JSON.stringify(each.event)}\n\n`);
     };
     response.write(": connected\n\n");

@@ -25,10 +25,13 @@ if (!path) {
 
 const dist = mkdtempSync(join(tmpdir(), "illumichat-widget-"));
 const env = { ...process.env, ILLUMICHAT_WEB_OUT: dist };
-const build = spawnSync("npm", ["run", "build", "--silent"], { cwd: resolve(here, ".."), env, encoding: "utf8" });
-if (build.status !== 0) {
-  console.error(build.stdout + build.stderr);
-  process.exit(1);
+env.ILLUMICHAT_PACKAGE_OUT = join(dist, "package");
+for (const script of ["build", "package"]) {
+  const build = spawnSync("npm", ["run", script, "--silent"], { cwd: resolve(here, ".."), env, encoding: "utf8" });
+  if (build.status !== 0) {
+    console.error(build.stdout + build.stderr);
+    process.exit(1);
+  }
 }
 
 const browser = await launch(path);

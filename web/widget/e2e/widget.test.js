@@ -483,6 +483,344 @@ export default async function ({ test, screenshots }) {
     await shown(page, "Delivered. Somebody will answer here.").waitFor();
   });
 
+  const FULL = {
+    leadForm: { enabled: true, required: false, fields: [] },
+    tickets: { enabled: true },
+    handoff: { enabled: true, online: true },
+    uploads: { enabled: true, maxBytes: 4096 },
+  };
+  const full = (world, more = {}) => Object.assign(world.backend.config, FULL, more);
+  const token = (world) => [...world.backend.sessions.keys()].at(-1);
+  /** The bodies of the requests to an address. */
+  const sent = (world, call) =>
+    world.backend.requests
+      .filter(({ method, path }) => method === "POST" && path.endsWith(`/${call}`))
+      .map(({ body }) => JSON.parse(body || "{}"));
+  const choose = async (page, name) => {
+    await page.getByRole("button", { name: "More options" }).click();
+    await page.getByRole("button", { name }).click();
+  };
+  /** Somebody on the other side who listens, once the page does. */
+  const listened = async (world) => {
+    const session = () => world.backend.sessions.get(token(world));
+    for (let turn = 0; turn < 200 && !session()?.listeners.size; turn++)
+      await new Promise((done) => setTimeout(done, 25));
+    assert.ok(session().listeners.size, "nobody listens");
+    return token(world);
+  };
+
+  await test("an answer is rated, with a comment, and rated anew", async (world) => {
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.getByRole("button", { name: "Bad answer" }).click();
+    await page.getByRole("textbox", { name: "Tell us more (optional)" }).fill("Too long");
+    await accessible(page, "comment");
+    await picture(page, "comment");
+    await page.locator(".comment").getByRole("button", { name: "Send" }).click();
+    await shown(page, "Thank you for your feedback.").waitFor();
+    await page.getByRole("button", { name: "Good answer" }).click();
+    await page.locator('button[aria-pressed="true"][aria-label="Good answer"]').waitFor();
+    assert.equal(await page.locator('button[aria-pressed="true"]').count(), 1);
+    const [first, second, third] = sent(world, "feedback");
+    assert.equal(first.rating, "down");
+    assert.deepEqual(second, { messageId: first.messageId, rating: "down", comment: "Too long" });
+    assert.deepEqual(third, { messageId: first.messageId, rating: "up" });
+    await page.reload();
+    await page.locator('button[aria-pressed="true"][aria-label="Good answer"]').waitFor();
+  });
+
+  await test("a form stands before the chat where it has to", async (world) => {
+    full(world, { leadForm: { enabled: true, required: true, fields: ["name", "email", "phone", "Order number"] } });
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page, launcher } = visitor;
+    await launcher.click();
+    const form = page.getByRole("form", { name: "Before we start" });
+    await form.waitFor();
+    await accessible(page, "gate");
+    await picture(page, "lead-gate");
+    assert.equal(await page.locator(".composer").isVisible(), false);
+    await page.evaluate(() => void window.IllumiChat.getInstance().sendMessage("From the page"));
+    await page.evaluate(() => {
+      window.leads = [];
+      window.IllumiChat.getInstance().on("lead", (lead) => window.leads.push(lead));
+    });
+    await form.getByRole("button", { name: "Start the chat" }).click();
+    await form.getByText("Fill in this field.").waitFor();
+    await form.getByText("Enter an email address or a phone number.").waitFor();
+    await accessible(page, "gate, wrong");
+    await form.getByLabel("Name").fill("Ada");
+    await form.getByLabel("Email").fill("ada@");
+    await form.getByRole("button", { name: "Start the chat" }).click();
+    await form.getByText("Check what you entered here.").waitFor();
+    await form.getByLabel("Email").fill("ada@example.test");
+    await form.getByLabel("Order number").fill("A-1");
+    await form.getByRole("button", { name: "Start the chat" }).click();
+    // What the page has asked meanwhile goes out now.
+    await answered(visitor);
+    assert.equal(await page.locator(".bubble").textContent(), "From the page");
+    assert.deepEqual(sent(world, "lead"), [{ name: "Ada", email: "ada@example.test", fields: { "Order number": "A-1" } }]);
+    assert.deepEqual(await page.evaluate(() => window.leads), [{ leadId: "lead_1" }]);
+    await page.reload();
+    await page.getByText("at any time").first().waitFor();
+    assert.equal(await page.locator(".sheet").count(), 0);
+  });
+
+  await test("a ticket is opened, and what the server finds wrong stands beside its field", async (world) => {
+    full(world);
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    await choose(page, "Open a ticket");
+    const form = page.getByRole("form", { name: "Open a ticket" });
+    await page.keyboard.type("The lamp is broken");
+    await form.getByLabel("Description").fill("It flickers.");
+    await form.getByLabel("Name").fill("Ada");
+    await form.getByLabel("Email").fill("wrong@example.test");
+    await accessible(page, "ticket");
+    await picture(page, "ticket");
+    await form.getByRole("button", { name: "Open a ticket" }).click();
+    await form.getByText("Check what you entered here.").waitFor();
+    await form.getByLabel("Email").fill("ada@example.test");
+    await form.getByRole("button", { name: "Open a ticket" }).click();
+    await shown(page, "Your ticket has the number 12.").waitFor();
+    assert.deepEqual(sent(world, "create").at(-1), {
+      assistantId: "ast_demo",
+      subject: "The lamp is broken",
+      description: "It flickers.",
+      name: "Ada",
+      email: "ada@example.test",
+    });
+    await choose(page, "Open a ticket");
+    await form.waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator(".composer").waitFor();
+  });
+
+  await test("files are picked, dropped and pasted, and what cannot be sent is said", async (world) => {
+    full(world);
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    const choosing = page.waitForEvent("filechooser");
+    await page.getByRole("button", { name: "Attach a file" }).click();
+    await (await choosing).setFiles([{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("Some notes") }]);
+    await page.locator(".files").getByText("notes.txt").waitFor();
+    const hand = (type, name, bytes = 8) =>
+      page.evaluate(
+        ([event, file, size]) => {
+          const data = new DataTransfer();
+          data.items.add(new File(["x".repeat(size)], file, { type: /png$/.test(file) ? "image/png" : "application/zip" }));
+          const root = document.querySelector("body > div").shadowRoot;
+          const init = { bubbles: true, cancelable: true, composed: true };
+          if (event === "paste") root.querySelector("textarea").dispatchEvent(new ClipboardEvent(event, { ...init, clipboardData: data }));
+          else for (const each of ["dragenter", "dragover", event]) root.querySelector(".scroll").dispatchEvent(new DragEvent(each, { ...init, dataTransfer: data }));
+        },
+        [type, name, bytes],
+      );
+    await hand("drop", "shot.png");
+    await hand("paste", "second.png");
+    await page.locator(".files li").nth(2).waitFor();
+    await hand("drop", "all.zip");
+    await page.getByText("all.zip cannot be sent. Images, PDF and text files can.").waitFor();
+    await hand("paste", "big.png", 5000);
+    await page.getByText("big.png is too large. A file may have 4 kB at most.").waitFor();
+    world.backend.uploadStatus = 415;
+    await hand("paste", "fake.png");
+    await page.getByText("fake.png cannot be sent.").waitFor();
+    await page.getByRole("button", { name: "Remove second.png" }).click();
+    await accessible(page, "files");
+    await picture(page, "files");
+    assert.equal(await page.locator(".composer .send").isEnabled(), true);
+    await ask(visitor, "What is this?");
+    await answered(visitor);
+    await page.locator(".user .attached a").nth(1).waitFor();
+    assert.equal(await page.locator(".composer ~ .files, .foot .files").count(), 0);
+    assert.equal(sent(world, "chat").at(-1).attachments.length, 2);
+    await page.locator(".user img").waitFor();
+    await picture(page, "files-sent");
+    await page.reload();
+    await page.locator(".user .attached a").nth(1).waitFor();
+  });
+
+  await test("a person is asked for, joins, types, answers once, and the badge counts", async (world) => {
+    full(world);
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    await page.evaluate(() => {
+      window.heard = [];
+      window.IllumiChat.getInstance().on("handoff", (one) => window.heard.push(one.name));
+    });
+    await page.getByRole("button", { name: "More options" }).click();
+    await shown(page, "Somebody is here now").or(page.getByText("Somebody is here now")).first().waitFor();
+    await accessible(page, "menu");
+    await picture(page, "menu");
+    await page.getByRole("button", { name: "Talk to a person" }).click();
+    await shown(page, "Someone is here and will answer soon.").waitFor();
+    await page.locator(".sub").getByText("Waiting for a person").waitFor();
+    const own = await listened(world);
+    const session = world.backend.sessions.get(own);
+    [session.handler, session.agent, session.status] = ["human", { name: "Grace" }, "open"];
+    world.backend.tell(own, { type: "handler", handler: "human", agent: { name: "Grace" } });
+    await shown(page, "Grace has joined the conversation.").waitFor();
+    await page.locator(".sub").getByText("Grace is answering").waitFor();
+    world.backend.tell(own, { type: "typing", name: "Grace", typing: true }, false);
+    await shown(page, "Grace is writing…").waitFor();
+    await accessible(page, "person");
+    await picture(page, "person-typing");
+    world.backend.say(own, "agent", "Hello, how can I **help**?", { author: "Grace" });
+    await page.locator(".agent strong").waitFor();
+    await page.locator(".hidden[aria-live=polite]").getByText("Grace: Hello, how can I help?").waitFor({ state: "attached" });
+    await shown(page, "Grace is writing…").waitFor({ state: "detached" });
+    await ask(visitor, "The lamp flickers");
+    await shown(page, "Delivered.").waitFor();
+    // The line breaks; what happens meanwhile is caught up with, and nothing comes twice.
+    world.backend.cut();
+    world.backend.say(own, "agent", "I will look.", { author: "Grace" });
+    await shown(page, "I will look.").waitFor();
+    assert.equal(await page.locator(".agent").count(), 2);
+    assert.deepEqual(await page.locator(".bubble").allTextContents(), ["The lamp flickers"]);
+    const streams = world.backend.requests.filter(({ method, path }) => method === "GET" && path.endsWith("/events"));
+    assert.equal(streams.length, 2);
+    assert.match(streams[1].headers["last-event-id"], /^evt_/);
+    await picture(page, "person");
+    await page.locator("textarea").fill("Half");
+    await page.keyboard.press("Escape");
+    world.backend.say(own, "agent", "It is the cable.", { author: "Grace" });
+    await page.getByRole("button", { name: "Open chat, 1 unread" }).waitFor();
+    await visitor.launcher.click();
+    await shown(page, "It is the cable.").waitFor();
+    assert.deepEqual(await page.evaluate(() => window.heard), [null, "Grace"]);
+    assert.ok(sent(world, "typing").some(({ typing }) => typing));
+    assert.ok(sent(world, "read").length);
+    await page.reload();
+    await page.locator(".sub").getByText("Grace is answering").waitFor();
+    world.backend.tell(await listened(world), { type: "handler", handler: "ai", agent: null });
+    await shown(page, "Acme Support answers again.").waitFor();
+  });
+
+  await test("where nobody is there it says so, and takes an address", async (world) => {
+    full(world, { handoff: { enabled: true, online: false }, leadForm: { enabled: false, required: false, fields: [] } });
+    Object.assign(world.backend.people, { online: false, form: true, message: "Nobody is here right now. Leave your email address, and you will be answered there." });
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "Something unknown");
+    await answered(visitor);
+    await picture(page, "offers");
+    await page.locator(".offers").getByRole("button", { name: "Talk to a person" }).click();
+    await shown(page, "Nobody is here right now.").waitFor();
+    await page.locator(".offers").getByRole("button", { name: "Leave your details" }).click();
+    const form = page.getByRole("form", { name: "Leave your details" });
+    await form.getByLabel("Name").fill("Ada");
+    await form.getByLabel("Email").fill("ada@example.test");
+    await form.getByRole("button", { name: "Send" }).click();
+    await shown(page, "Thank you. We have your details.").waitFor();
+    assert.equal(await page.locator(".bubble").count(), 1);
+  });
+
+  await test("a closed conversation says so, is rated, and opens again", async (world) => {
+    full(world);
+    const visitor = await visit(world, { options: { bypassCSP: true } });
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    world.backend.tell(await listened(world), { type: "closed" });
+    await shown(page, "This conversation is closed.").waitFor();
+    await accessible(page, "closed");
+    await picture(page, "closed");
+    await page.locator(".whole").getByRole("button", { name: "Good answer" }).click();
+    await page.locator(".whole .comment").getByRole("button", { name: "Cancel" }).click();
+    assert.deepEqual(sent(world, "feedback"), [{ rating: "up" }]);
+    await ask(visitor, "One more thing");
+    await answered(visitor, 2);
+    assert.equal(await shown(page, "This conversation is closed.").count(), 0);
+  });
+
+  await test("an answer that comes while nobody is here counts on the next page", async (world) => {
+    full(world);
+    const visitor = await visit(world);
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "A person, please");
+    await shown(page, "Delivered.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.goto("about:blank");
+    const session = world.backend.sessions.get(token(world));
+    [session.handler, session.agent, session.unread] = ["human", { name: "Grace" }, 2];
+    session.messages.push(world.backend.message("agent", "One", { author: "Grace" }), world.backend.message("agent", "Two", { author: "Grace" }));
+    await page.goto(`${world.backend.host}/`);
+    await page.getByRole("button", { name: "Open chat, 2 unread" }).waitFor();
+    await visitor.launcher.click();
+    await shown(page, "Two").waitFor();
+    assert.deepEqual(visitor.problems, []);
+  });
+
+  await test("sounds are off until they are switched on, and stay so", async (world) => {
+    const visitor = await visit(world);
+    const { page } = visitor;
+    await opened(visitor);
+    await page.getByRole("button", { name: "More options" }).click();
+    const sound = page.getByRole("switch", { name: "Sound" });
+    assert.equal(await sound.getAttribute("aria-checked"), "false");
+    await sound.click();
+    assert.equal(await sound.getAttribute("aria-checked"), "true");
+    await page.keyboard.press("Escape");
+    assert.equal(await sound.count(), 0);
+    assert.ok(await visitor.panel.isVisible());
+    await page.reload();
+    await page.getByRole("button", { name: "More options" }).click();
+    assert.equal(await sound.getAttribute("aria-checked"), "true");
+  });
+
+  await test("as a module of the npm package", async (world) => {
+    const visitor = await visit(world, {
+      tags: 0,
+      body: `<script type="module">
+        import { Widget, VERSION, getInstance } from "${world.backend.url}/package/illumichat.js";
+        window.chat = { VERSION, getInstance };
+        await new Widget({ assistantId: "ast_demo", apiUrl: "${world.backend.url}" }).initialize();
+      </script>`,
+    });
+    const { page } = visitor;
+    await opened(visitor);
+    await ask(visitor, "How?");
+    await answered(visitor);
+    await page.getByRole("button", { name: "More options" }).click();
+    assert.equal(await page.evaluate(() => window.chat.getInstance().getState()), "open");
+    assert.equal(await page.evaluate(() => typeof window.IllumiChat), "undefined");
+    assert.deepEqual(visitor.problems, []);
+  });
+
+  await test("every form under a strict policy, in Hebrew, dark, on a phone", async (world) => {
+    full(world);
+    const visitor = await visit(world, {
+      headers: { "Content-Security-Policy": `${csp(world)}; img-src ${world.backend.url}; require-trusted-types-for 'script'; trusted-types 'none'` },
+      html: { lang: "he", dir: "rtl" },
+      options: { ...PHONE, colorScheme: "dark" },
+    });
+    const { page } = visitor;
+    await opened(visitor);
+    await page.getByRole("button", { name: "אפשרויות נוספות" }).click();
+    await page.waitForTimeout(200);
+    await picture(page, "hebrew-menu");
+    await page.getByRole("button", { name: "פתיחת פנייה" }).click();
+    await page.getByRole("form", { name: "פתיחת פנייה" }).waitFor();
+    await picture(page, "hebrew-ticket");
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.getByRole("button", { name: "חזרה לשיחה" }).click();
+    await ask(visitor, "מה?");
+    await answered(visitor);
+    await page.getByRole("button", { name: "תשובה טובה" }).click();
+    await page.locator(".comment").waitFor();
+    await picture(page, "hebrew-answer");
+    assert.deepEqual(visitor.problems, []);
+  });
+
   await test("a widget that is switched off leaves nothing behind but a reason", async (world) => {
     world.backend.configStatus = 404;
     const visitor = await visit(world);

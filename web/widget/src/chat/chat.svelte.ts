@@ -261,24 +261,25 @@ export class Chat {
     for (const each of this.latest.messages ?? []) this.hear(each);
   }
 
-  /** A message as the server tells of it: one of those that are here, or a new one. */
-  hear(stored: StoredMessage): void {
+  /** A message as the server tells of it: one of those that are here, or a new one; true for a new one of somebody else. */
+  hear(stored: StoredMessage): boolean {
     const heard = fromStored(stored);
-    if (!heard || isOpen(heard) || this.history === "loading") return;
-    if (this.messages.some(({ id, remote }) => id === heard.id || remote === heard.id)) return;
+    if (!heard || isOpen(heard) || this.history === "loading") return false;
+    if (this.messages.some(({ id, remote }) => id === heard.id || remote === heard.id)) return false;
     /** What has no id of the server's yet. */
     const own = ({ id, remote }: Message): boolean => !remote && !/^msg_/.test(id);
     if (heard.role === "user") {
       const sent = this.messages.find((each) => own(each) && each.status !== "queued" && each.content === heard.content);
       if (sent) {
         sent.remote = heard.id;
-        return;
+        return false;
       }
-    } else if (heard.role === "assistant" && this.messages.some((each) => isOpen(each) && own(each))) return;
+    } else if (heard.role === "assistant" && this.messages.some((each) => isOpen(each) && own(each))) return false;
     this.#add(heard);
-    if (heard.role === "user") return;
+    if (heard.role === "user") return false;
     for (const each of this.messages) if (each.status === "delivered") each.status = "sent";
     this.#options.emit("message:received", { id: heard.id, text: heard.content, role: heard.role as "agent" });
+    return true;
   }
 
   /** A line in the conversation about what happened. */

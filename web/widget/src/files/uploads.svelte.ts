@@ -94,7 +94,7 @@ export class Uploads {
       (done) => {
         sending.done = done;
         this.#tell();
-        this.#view.announcer?.say(fill(this.#strings.uploaded, { name }));
+        this.#view.announcer.say(fill(this.#strings.uploaded, { name }));
       },
       (error: ApiError) => {
         if (!this.list.includes(sending)) return;

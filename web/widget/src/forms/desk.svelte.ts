@@ -115,7 +115,7 @@ export class Desk {
   /** A line in the conversation, which is read out as well. */
   #say(text: string): void {
     this.#view.chat.note(text);
-    this.#view.announcer?.say(text);
+    this.#view.announcer.say(text);
   }
 
   async #try(what: () => Promise<unknown>): Promise<boolean> {

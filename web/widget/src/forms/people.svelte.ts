@@ -1,5 +1,6 @@
 /** What happens in the conversation besides the visitor's own doing: people who join, type, answer and close. */
 import { ApiError, EventParser } from "@illumichat/api";
+import { plainText } from "@illumichat/ui/markdown";
 import { watched } from "../chat/chat.svelte.ts";
 import type { StoredMessage } from "../chat/message.ts";
 import { fill } from "../locales/index.ts";
@@ -126,7 +127,8 @@ export class People {
         this.typist = null;
         this.#unread = true;
       }
-      chat.hear(event.message);
+      if (chat.hear(event.message) && event.message.role === "agent")
+        this.#view.announcer.say(`${event.message.author ?? this.#strings.person}: ${plainText(event.message.content ?? "")}`);
     } else if (event.type === "typing") {
       this.typist = event.typing ? (event.name ?? this.#strings.person) : null;
       clearTimeout(this.#timers.typing);
@@ -154,7 +156,7 @@ export class People {
       ? fill(this.#strings.joined, { name: person })
       : fill(this.#strings.left, { name: host.config.name });
     if (person || handler === "ai") chat.note(text);
-    this.#view.announcer?.say(text);
+    this.#view.announcer.say(text);
   }
 
   #isUnread(count: number): void {

@@ -28,7 +28,7 @@ export class View {
   readonly host: Host;
   readonly chat: Chat;
   readonly language: Language;
-  announcer: Announcer | undefined;
+  announcer!: Announcer;
   /** Sets how many messages are unread. */
   count!: (count: number) => void;
   unread = 0;

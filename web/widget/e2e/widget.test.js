@@ -569,12 +569,13 @@ export default async function ({ test, screenshots }) {
   });
 
   await test("a ticket is opened, and what the server finds wrong stands beside its field", async (world) => {
-    full(world);
+    full(world, { strings: { ticketIntro: "Tell us everything." } });
     const visitor = await visit(world, { options: { bypassCSP: true } });
     const { page } = visitor;
     await opened(visitor);
     await choose(page, "Open a ticket");
     const form = page.getByRole("form", { name: "Open a ticket" });
+    await form.getByText("Tell us everything.").waitFor();
     await page.keyboard.type("The lamp is broken");
     await form.getByLabel("Description").fill("It flickers.");
     await form.getByLabel("Name").fill("Ada");
@@ -597,6 +598,7 @@ export default async function ({ test, screenshots }) {
     await form.waitFor();
     await page.keyboard.press("Escape");
     await page.locator(".composer").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.shadowRoot.activeElement.localName), "textarea");
   });
 
   await test("files are picked, dropped and pasted, and what cannot be sent is said", async (world) => {

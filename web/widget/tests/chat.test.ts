@@ -384,3 +384,77 @@ it("keeps a draft over a reload", () => {
   chat().setDraft("Half a que");
   expect(chat().draft).toBe("Half a que");
 });
+
+describe("what the server tells of", () => {
+  const stored = (id: string, role: string, content: string, more = {}) => ({ id, role, content, status: "complete", ...more });
+
+  it("adds what others say, once", async () => {
+    const one = chat();
+    await one.send("Hi");
+    expect(one.hear(stored("msg_0", "user", "Hi"))).toBe(false);
+    expect(one.hear(stored("msg_1", "assistant", "Hello you."))).toBe(false);
+    expect(one.hear(stored("msg_2", "agent", "I am here.", { author: "Grace" }))).toBe(true);
+    expect(one.hear(stored("msg_2", "agent", "I am here.", { author: "Grace" }))).toBe(false);
+    expect(one.hear(stored("msg_0", "user", "Hi"))).toBe(false);
+    expect(shown(one).map(([role, , content]) => [role, content])).toEqual([
+      ["user", "Hi"],
+      ["assistant", "Hello you."],
+      ["agent", "I am here."],
+    ]);
+    expect(events.at(-1)).toEqual(["message:received", { id: "msg_2", text: "I am here.", role: "agent" }]);
+  });
+
+  it("shows the same words again where they were said again elsewhere", async () => {
+    const one = chat();
+    await one.send("Hi");
+    one.hear(stored("msg_0", "user", "Hi"));
+    one.hear(stored("msg_7", "user", "Hi"));
+    expect(one.messages.filter(({ role }) => role === "user").length).toBe(2);
+  });
+
+  it("says no more that a message was only delivered, once a person answers", async () => {
+    routes.chat = () => Response.json({ status: "delivered" }, { status: 202 });
+    const one = chat();
+    await one.send("Hi");
+    expect(shown(one)).toEqual([["user", "delivered", "Hi"]]);
+    one.hear(stored("msg_2", "agent", "Yes?"));
+    expect(shown(one)[0]![1]).toBe("sent");
+  });
+
+  it("does not take the answer that is being written for another", async () => {
+    let go: () => void = () => {};
+    routes.chat = async () => {
+      await new Promise<void>((done) => (go = done));
+      return stream(start, delta("Hello."), finish());
+    };
+    const one = chat();
+    const sent = one.send("Hi");
+    await until(() => calls.some(({ path }) => path === "chat"));
+    one.hear(stored("msg_1", "assistant", "Hello."));
+    go();
+    await sent;
+    expect(shown(one).filter(([role]) => role === "assistant")).toEqual([["assistant", "done", "Hello."]]);
+  });
+
+  it("catches up with what was said in between", async () => {
+    const one = chat();
+    await one.send("Hi");
+    const messages = [
+      stored("msg_0", "user", "Hi"),
+      stored("msg_1", "assistant", "Hello you."),
+      stored("msg_3", "agent", "And I?"),
+    ];
+    routes.session = () => Response.json({ sessionId: "sess_1", sessionToken: "tok_1", handler: "human", messages });
+    await one.sync();
+    expect(one.messages.map(({ content }) => content)).toEqual(["Hi", "Hello you.", "And I?"]);
+    expect(one.latest?.handler).toBe("human");
+  });
+
+  it("takes files along, under their name where nothing else is said", async () => {
+    const one = chat();
+    const file = { id: "file_1", filename: "notes.txt", mimeType: "text/plain", bytes: 3, url: "/api/files/file_1" };
+    await one.send("", [file]);
+    expect(calls.at(-1)!.body).toEqual({ message: "notes.txt", attachments: ["file_1"] });
+    expect(one.messages[0]!.attachments).toEqual([file]);
+  });
+});

@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::model::{Role, Session, Token, User, email_key};
+use super::{
+    caller::{Caller, Via},
+    model::{Role, Session, Token, User, email_key},
+};
 use crate::{
     clock::Timestamp,
     db::{Tx, on_unique},
@@ -302,6 +305,16 @@ pub fn find_role(connection: &Connection, workspace_id: &str, user_id: &str) -> 
         .prepare_cached("select role from members where workspace_id = ?1 and user_id = ?2")?
         .query_row((workspace_id, user_id), |row| row.get(0))
         .optional()?)
+}
+
+/// The role that somebody who was let in has by now; none once the membership, the session or the token is gone.
+pub fn role_now(connection: &Connection, caller: &Caller, now: Timestamp) -> Result<Option<Role>> {
+    let (sql, id) = match &caller.via {
+        Via::Session { id } => ("select exists (select 1 from sessions where id = ?1 and expires_at > ?2)", id),
+        Via::Token { id } => ("select exists (select 1 from api_tokens where id = ?1 and (expires_at is null or expires_at > ?2))", id),
+    };
+    let stands: bool = connection.prepare_cached(sql)?.query_row((id, now), |row| row.get(0))?;
+    if stands { find_role(connection, &caller.workspace_id, &caller.user_id) } else { Ok(None) }
 }
 
 /// The workspace that this user joined first.

@@ -26,7 +26,7 @@ use super::{
     start::{self, Answering, Asker, Question, start},
 };
 use crate::{
-    access::{Caller, Member, Via},
+    access::{Caller, ChatMember, Member, Via},
     app::App,
     assistants,
     conversations::{self, Channel, Citation, Message, MessageRole, Source},
@@ -187,12 +187,11 @@ impl MessagesApi {
         &self,
         app: Data<&App>,
         answers: Data<&Answers>,
-        who: Member,
+        who: ChatMember,
         id: Path<String>,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
         body: Body<SendMessage>,
     ) -> Result<ChatReply> {
-        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
@@ -214,11 +213,10 @@ impl ChatApi {
         &self,
         app: Data<&App>,
         answers: Data<&Answers>,
-        who: Member,
+        who: ChatMember,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
         body: Body<ChatRequest, 8192>,
     ) -> Result<ChatReply> {
-        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         let body = body.0;
         let messages = check_messages(body.messages).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
@@ -249,8 +247,7 @@ impl ChatApi {
 
     /// Answer again: the last answer of a conversation makes room for another one
     #[oai(path = "/api/chat/:chat_id/messages/:message_id/regenerate", method = "post", operation_id = "regenerate_answer")]
-    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
-        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: ChatMember, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
         seen(&app, &who, &chat_id, &message_id)?;
         providers::ready(&app, &who.workspace_id).await?;
         let (assistant, messages) = app

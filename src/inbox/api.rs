@@ -18,7 +18,7 @@ use super::{
     summary::summarise,
 };
 use crate::{
-    access::{Caller, Member, Via},
+    access::{Caller, ChatMember, Member, Via},
     answering::{self, Answers, ChatReply, reply_stream},
     app::App,
     assistants,
@@ -268,8 +268,7 @@ impl InboxApi {
 
     /// A suggested reply from the documents, streamed as an answer is, with its sources; nothing of it is stored or sent
     #[oai(path = "/conversations/:id/draft", method = "post", operation_id = "draft_reply")]
-    async fn draft_reply(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, id: Path<String>) -> Result<ChatReply> {
-        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+    async fn draft_reply(&self, app: Data<&App>, answers: Data<&Answers>, who: ChatMember, id: Path<String>) -> Result<ChatReply> {
         crate::providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;

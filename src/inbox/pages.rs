@@ -92,10 +92,14 @@ impl Audience for Page {
         Ok(Some(value))
     }
 
-    fn beat(&mut self, app: &App, now: Timestamp) -> Result<bool> {
-        let role = app.db.read(|connection| access::store::find_role(connection, &self.who.workspace_id, &self.who.user_id))?;
+    fn may_listen(&mut self, app: &App) -> Result<bool> {
+        let role = app.db.read(|connection| access::store::role_now(connection, &self.who, app.now()))?;
         let Some(role) = role.filter(|role| *role >= Role::Member) else { return Ok(false) };
         self.who.role = role;
+        Ok(true)
+    }
+
+    fn beat(&mut self, app: &App, now: Timestamp) {
         if now.since(self.last_beat) >= presence::BEAT
             && let Some(id) = self.presence_id.clone()
         {
@@ -107,7 +111,6 @@ impl Audience for Page {
                 }
             });
         }
-        Ok(true)
     }
 
     fn leave(&mut self, app: &App) {

@@ -63,8 +63,10 @@ pub trait Audience: Send + 'static {
     /// The event as this client is told of it; `None` where it is none of its business. An event is told under its own id.
     fn tell(&mut self, app: &App, event: &Event) -> Result<Option<Value>>;
     fn tell_signal(&mut self, app: &App, signal: &Signal) -> Result<Option<Value>>;
-    /// Now and then: whether the client may still listen.
-    fn beat(&mut self, app: &App, now: Timestamp) -> Result<bool>;
+    /// Whether the client may still listen; asked before it is told anything.
+    fn may_listen(&mut self, app: &App) -> Result<bool>;
+    /// Now and then, while it listens.
+    fn beat(&mut self, _app: &App, _now: Timestamp) {}
     /// Another bell to listen to, once there is reason for one.
     fn new_bell(&mut self, _live: &Live) -> Option<watch::Receiver<u64>> {
         None
@@ -98,6 +100,9 @@ pub fn run<A: Audience>(app: &App, live: &Live, cursor: Cursor, mut bells: Vec<w
                 loop {
                     let batch = audience.read(&app, after)?;
                     let is_last = batch.len() < usize::try_from(BATCH).unwrap_or(0);
+                    if !batch.is_empty() && !audience.may_listen(&app)? {
+                        return Ok(());
+                    }
                     for event in batch {
                         after = event.sequence;
                         if let Some(value) = audience.tell(&app, &event)?
@@ -126,9 +131,10 @@ pub fn run<A: Audience>(app: &App, live: &Live, cursor: Cursor, mut bells: Vec<w
                         }
                     }
                     _ = beat.tick() => {
-                        if !audience.beat(&app, app.now())? || sender.send(Bytes::from_static(b": still there\n\n")).await.is_err() {
+                        if !audience.may_listen(&app)? || sender.send(Bytes::from_static(b": still there\n\n")).await.is_err() {
                             return Ok(());
                         }
+                        audience.beat(&app, app.now());
                     }
                     () = sender.closed() => return Ok(()),
                     () = live.ended().cancelled() => return Ok(()),

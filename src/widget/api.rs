@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    guard::{self, Opened, Visitor, find_session, get_session, key, no_session, open},
+    guard::{self, AskingVisitor, Opened, Visitor, find_session, get_session, key, no_session, open},
     identity::{self, Identity},
     store::{self, NewSession, Session},
 };
@@ -191,8 +191,8 @@ impl WidgetApi {
 
     /// Ask; without a session one is made, and its token is in `start`. While a person has the conversation: 202, and their reply comes by `events`
     #[oai(path = "/:assistant_id/chat", method = "post", operation_id = "widget_chat")]
-    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
-        app.limits.widget_chat_address.check(&visitor.address.limit_key()).map_err(widget)?;
+    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, live: Data<&Live>, visitor: AskingVisitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
+        let visitor = visitor.0;
         let opened = open(&app, &visitor, &assistant_id)?;
         let attachments = body.0.attachments;
         if attachments.len() > 10 {

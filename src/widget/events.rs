@@ -7,7 +7,6 @@ use super::store;
 use crate::{
     access,
     app::App,
-    clock::Timestamp,
     error::Result,
     events::Event,
     inbox::{Audience, Live, Signal, read_resource},
@@ -68,7 +67,7 @@ impl Audience for VisitorPage {
         Ok((concerns && is_agent).then(|| json!({"type": "typing", "name": signal.data["name"], "typing": signal.data["state"] == "typing"})))
     }
 
-    fn beat(&mut self, app: &App, _now: Timestamp) -> Result<bool> {
+    fn may_listen(&mut self, app: &App) -> Result<bool> {
         app.db.read(|connection| store::exists(connection, &self.workspace_id, &self.session_id))
     }
 

@@ -406,9 +406,10 @@ async fn exactly_the_figure_passes_and_the_next_is_429() {
     let owner = app.owner().await;
     let assistant = create_assistant(&owner, json!({})).await;
     let body = whole(question(&assistant, "Hello"));
-    // A request counts whatever its answer.
+    // A request counts whatever its answer, also where its body is none.
+    let broken = owner.request(Method::POST, "/api/chat").header("content-type", "application/json").body("{");
+    owner.send(broken).await.expect_error(400, "bad_request:chat");
     assert_eq!(owner.post("/api/chat", json!({"assistantId": assistant["id"], "messages": []})).await.status, 400);
-    owner.post("/api/chat", body.clone()).await.expect(200);
     owner.post("/api/chat", body.clone()).await.expect(200);
     let refused = owner.post("/api/chat", body.clone()).await;
     let seconds: u64 = refused.header("retry-after").parse().unwrap();

@@ -149,6 +149,35 @@ async fn another_workspaces_stream_and_cursor_give_nothing() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_with_its_token_its_session_and_its_membership() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = public_desk(&app, &owner).await;
+    let talk = Talk::begin(&app, &assistant, QUESTION).await;
+    let (by_token, removed) = (app.colleague(&owner, Role::Member).await, app.colleague(&owner, Role::Member).await);
+    let by_session = app.signed_in(&by_token).await;
+    let mut streams = Vec::new();
+    for who in [&owner, &by_token, &by_session, &removed] {
+        let mut stream = Stream::open(who, &who.path("/events"), None).await;
+        stream.until("presence").await;
+        streams.push(stream);
+    }
+    let tokens = by_session.get(&by_session.path("/tokens")).await.expect(200);
+    by_session.delete(&by_session.path(&format!("/tokens/{}", tokens["data"][0]["id"].as_str().unwrap()))).await.expect(204);
+    by_session.post("/api/auth/signout", json!({})).await.expect(204);
+    owner.delete(&owner.path(&format!("/members/{}", removed.user_id))).await.expect(204);
+    owner.patch(&at(&owner, &talk.chat_id, ""), json!({"title": "Secret"})).await.expect(200);
+    let mut streams = streams.into_iter();
+    streams.next().unwrap().until("conversation.updated").await;
+    for mut ended in streams {
+        // To its end, which comes.
+        while let Some(piece) = tokio::time::timeout(Duration::from_secs(5), ended.response.chunk()).await.unwrap().unwrap() {
+            assert!(!String::from_utf8_lossy(&piece).contains("Secret"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_member_is_not_told_of_others_own_conversations() {
     let app = spawn_app().await;
     let owner = app.owner().await;

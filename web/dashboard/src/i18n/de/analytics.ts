@@ -4,6 +4,8 @@ import type { analytics as en } from "../en/analytics.ts";
 
 export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.all": "Alle",
+  "analytics.allAssistants": "Alle Assistenten",
+  "analytics.allChannels": "Alle Kanäle",
   "analytics.answer": "Antwort",
   "analytics.answerBy": "So hat {name} geantwortet. Sie sollte für sich allein verständlich sein.",
   "analytics.answerHint": "Besucher bekommen sie so, wie Sie sie schreiben.",
@@ -11,6 +13,7 @@ export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.answeredOf": "{answered} von {count} beantwortet",
   "analytics.answeredShare": "Beantwortete Fragen",
   "analytics.answers": "Antworten",
+  "analytics.assistant": "Assistent",
   "analytics.byPeople": "{time} durch Menschen",
   "analytics.chartOf": "{title} nach Tagen. {summary}. Dasselbe gibt es als Tabelle.",
   "analytics.confidence": "Sicherheit {share}",
@@ -76,6 +79,7 @@ export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.ticketsResolved": "Gelöst",
   "analytics.times": "Mal",
   "analytics.title": "Auswertung",
+  "analytics.toAssistants": "Assistenten ausprobieren",
   "analytics.tokens": "Token",
   "analytics.visitors": "Menschen",
 };

@@ -3,6 +3,8 @@ import type { Entry } from "../index.svelte.ts";
 
 export const analytics = {
   "analytics.all": "All",
+  "analytics.allAssistants": "All assistants",
+  "analytics.allChannels": "All channels",
   "analytics.answer": "Answer",
   "analytics.answerBy": "As {name} replied. Make it read well on its own.",
   "analytics.answerHint": "Visitors get it as you write it.",
@@ -10,6 +12,7 @@ export const analytics = {
   "analytics.answeredOf": "{answered} of {count} answered",
   "analytics.answeredShare": "Questions answered",
   "analytics.answers": "Answers",
+  "analytics.assistant": "Assistant",
   "analytics.byPeople": "{time} by people",
   "analytics.chartOf": "{title} by day. {summary}. The same is there as a table.",
   "analytics.confidence": "confidence {share}",
@@ -75,6 +78,7 @@ export const analytics = {
   "analytics.ticketsResolved": "Resolved",
   "analytics.times": "times",
   "analytics.title": "Analytics",
+  "analytics.toAssistants": "Try an assistant",
   "analytics.tokens": "Tokens",
   "analytics.visitors": "People",
 } as const satisfies Record<string, Entry>;

@@ -174,7 +174,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await grace.page.reload();
     await grace.page.getByRole("button", { name: "Sign out all others" }).click();
     await grace.page.getByRole("dialog").getByRole("button", { name: "Sign out all others" }).click();
-    await grace.page.getByText("Signed out").waitFor();
+    await grace.page.getByText("Signed out", { exact: true }).waitFor();
     await phone.page.goto("/assistants");
     await phone.page.getByRole("heading", { name: "Sign in" }).waitFor();
     await phone.context.close();

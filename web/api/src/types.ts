@@ -65,3 +65,22 @@ export type TicketPriority = Schemas["Priority"];
 export type TicketSource = Schemas["TicketSource"];
 export type TicketStatus = Schemas["TicketStatus"];
 export type TimelineEntry = Schemas["TimelineEntry"];
+
+// People, security, providers and what fills a project.
+export type AuditEntry = Schemas["AuditEntry"];
+export type Invitation = Schemas["Invitation"];
+export type OpenInvitation = Schemas["OpenInvitation"];
+export type OpeningHours = Schemas["OpeningHours"];
+export type ProjectMember = Schemas["ProjectMember"];
+export type ProjectRole = Schemas["ProjectRole"];
+export type Provider = Schemas["Provider"];
+export type ProviderInput = Schemas["PutProvider"];
+export type ProviderKind = Schemas["ProviderKind"];
+export type ProviderTest = Schemas["ProviderTest"];
+export type QaPair = Schemas["QaPair"];
+export type Role = Schemas["Role"];
+export type SignedInBrowser = Schemas["Session"];
+export type WebSource = Schemas["WebSource"];
+export type WebSourceInput = Schemas["CreateWebSource"];
+export type WorkspaceInput = Schemas["UpdateWorkspace"];
+export type WorkspaceSettings = Schemas["Settings"];

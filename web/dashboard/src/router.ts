@@ -5,6 +5,9 @@ export const { p, navigate, isActive, route } = createRouter({
   "/": () => import("./features/home/Home.svelte"),
   "/setup": () => import("./features/access/Setup.svelte"),
   "/signin": () => import("./features/access/SignIn.svelte"),
+  "/forgot-password": () => import("./features/access/ForgotPassword.svelte"),
+  "/reset-password": () => import("./features/access/ResetPassword.svelte"),
+  "/invitations/:token": () => import("./features/people/InvitationPage.svelte"),
   "/assistants": {
     "/": () => import("./features/assistants/AssistantList.svelte"),
     "/:assistantId": {
@@ -21,6 +24,10 @@ export const { p, navigate, isActive, route } = createRouter({
     "/": () => import("./features/knowledge/ProjectList.svelte"),
     "/:projectId": {
       "/": () => import("./features/knowledge/DocumentsPage.svelte"),
+      "/qa": () => import("./features/knowledge/qa/QaPage.svelte"),
+      "/sources": () => import("./features/knowledge/sources/SourcesPage.svelte"),
+      "/sources/:sourceId": () => import("./features/knowledge/sources/SourcePage.svelte"),
+      "/members": () => import("./features/knowledge/ProjectMembersPage.svelte"),
       "/search": () => import("./features/knowledge/SearchPage.svelte"),
       "/settings": () => import("./features/knowledge/ProjectSettings.svelte"),
       "/documents/:documentId": () => import("./features/knowledge/DocumentPage.svelte"),
@@ -50,9 +57,12 @@ export const { p, navigate, isActive, route } = createRouter({
   },
   "/settings": {
     "/": () => import("./features/workspaces/WorkspaceSettings.svelte"),
+    "/members": () => import("./features/people/MembersPage.svelte"),
+    "/account": () => import("./features/account/AccountPage.svelte"),
+    "/audit": () => import("./features/audit/AuditPage.svelte"),
     "/tokens": () => import("./features/access/TokensPage.svelte"),
     "/macros": () => import("./features/inbox/MacrosPage.svelte"),
-    "/models": () => import("./features/workspaces/ModelsPage.svelte"),
+    "/models": () => import("./features/providers/ModelsPage.svelte"),
     "/tools": () => import("./features/tools/ToolsPage.svelte"),
     "/webhooks": () => import("./features/webhooks/WebhooksPage.svelte"),
     "/webhooks/:webhookId": () => import("./features/webhooks/WebhookPage.svelte"),
@@ -60,5 +70,5 @@ export const { p, navigate, isActive, route } = createRouter({
   "*": () => import("./shell/NotFound.svelte"),
 });
 
-/** Pages for people who are not signed in: without the frame. */
-export const outside = ["/signin", "/setup"];
+/** Pages for people who need not be signed in: without the frame. */
+export const isOutside = (pathname: string) => /^\/(signin|setup|forgot-password|reset-password|invitations\/[^/]+)$/.test(pathname);

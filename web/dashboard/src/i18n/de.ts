@@ -3,6 +3,9 @@ import { analytics } from "./de/analytics.ts";
 import { channels } from "./de/channels.ts";
 import { contacts } from "./de/contacts.ts";
 import { inbox } from "./de/inbox.ts";
+import { people } from "./de/people.ts";
+import { providers } from "./de/providers.ts";
+import { sources } from "./de/sources.ts";
 import { tickets } from "./de/tickets.ts";
 import { tools } from "./de/tools.ts";
 import { webhooks } from "./de/webhooks.ts";
@@ -13,6 +16,9 @@ export const de: Dictionary = {
   ...channels,
   ...contacts,
   ...inbox,
+  ...people,
+  ...providers,
+  ...sources,
   ...tickets,
   ...tools,
   ...webhooks,
@@ -226,7 +232,7 @@ export const de: Dictionary = {
 
   "models.available": "Verfügbar",
   "models.configure":
-    "Den Schlüssel eines Anbieters setzt der Betreiber des Servers, in der Konfigurationsdatei oder der Umgebung: OPENAI_API_KEY, und OPENAI_BASE_URL für jede kompatible Adresse.",
+    "Den Schlüssel eines Anbieters kann der Betreiber des Servers auch für alle Arbeitsbereiche setzen, in der Konfigurationsdatei oder der Umgebung: OPENAI_API_KEY, und OPENAI_BASE_URL für jede verträgliche Adresse.",
   "models.context": "{tokens} Token Kontext",
   "models.default": "Vorgabe",
   "models.offline": "Offline",

@@ -3,6 +3,9 @@ import { analytics } from "./en/analytics.ts";
 import { channels } from "./en/channels.ts";
 import { contacts } from "./en/contacts.ts";
 import { inbox } from "./en/inbox.ts";
+import { people } from "./en/people.ts";
+import { providers } from "./en/providers.ts";
+import { sources } from "./en/sources.ts";
 import { tickets } from "./en/tickets.ts";
 import { tools } from "./en/tools.ts";
 import { webhooks } from "./en/webhooks.ts";
@@ -13,6 +16,9 @@ export const en = {
   ...channels,
   ...contacts,
   ...inbox,
+  ...people,
+  ...providers,
+  ...sources,
   ...tickets,
   ...tools,
   ...webhooks,
@@ -226,7 +232,7 @@ export const en = {
 
   "models.available": "Available",
   "models.configure":
-    "A provider’s key is set by the server’s operator, in the configuration file or the environment: OPENAI_API_KEY, and OPENAI_BASE_URL for any compatible address.",
+    "A provider’s key can also be set by the server’s operator for every workspace, in the configuration file or the environment: OPENAI_API_KEY, and OPENAI_BASE_URL for any compatible address.",
   "models.context": "{tokens} tokens of context",
   "models.default": "Default",
   "models.offline": "Offline",

@@ -1,5 +1,5 @@
 /** What the pages ask the server about projects and documents. */
-import { type Document, type SearchMode, unwrap } from "@illumichat/api";
+import { type Document, type Project, type SearchMode, unwrap } from "@illumichat/api";
 import { api } from "../../session/session.svelte.ts";
 
 export const knowledgeKeys = {
@@ -56,7 +56,11 @@ export const listChunks = (ws: string, id: string, documentId: string, offset: n
 export const createProject = (ws: string, body: { name: string; description?: string | null }) =>
   unwrap(api.POST("/api/workspaces/{ws}/projects", { params: { path: { ws } }, body }));
 
-export const updateProject = (ws: string, id: string, body: { name?: string; description?: string | null }) =>
+export const updateProject = (
+  ws: string,
+  id: string,
+  body: { name?: string; description?: string | null; visibility?: Project["visibility"] },
+) =>
   unwrap(api.PATCH("/api/workspaces/{ws}/projects/{id}", { params: { path: { ws, id } }, body }));
 
 export const deleteProject = (ws: string, id: string) =>

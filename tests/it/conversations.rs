@@ -200,3 +200,24 @@ async fn delete_conversation_removes_all_of_it() {
     owner.delete(&path).await.expect_error(404, "not_found:api");
     assert_eq!(owner.get(&owner.path("/conversations?q=zeppelin")).await.expect(200)["total"], 0);
 }
+
+#[tokio::test]
+async fn a_greeting_is_a_title_until_something_is_asked_and_files_go_along() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = create_assistant(&owner, json!({})).await;
+    let id = converse(&owner, &assistant, "Hello").await;
+    let path = owner.path(&format!("/conversations/{id}"));
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Hello");
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"the log".to_vec()).file_name("log.txt"));
+    let file = owner.send(owner.request(reqwest::Method::POST, &owner.path("/uploads")).multipart(form)).await.expect(201);
+    owner.post(&format!("{path}/messages"), json!({"content": "Why does my lamp flicker?", "attachments": [file["id"]], "stream": false})).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Why does my lamp flicker?");
+    let messages = owner.get(&format!("{path}/messages")).await.expect(200);
+    assert_eq!((&messages["data"][2]["attachments"][0]["id"], &messages["data"][2]["attachments"][0]["filename"]), (&file["id"], &json!("log.txt")));
+    owner.post(&format!("{path}/messages"), json!({"content": "And this?", "attachments": [file["id"]], "stream": false})).await.expect_error(400, "bad_request:api");
+    // What people call it stays.
+    owner.patch(&path, json!({"title": "Lamp"})).await.expect(200);
+    owner.post(&format!("{path}/messages"), json!({"content": "It flickers in the morning, too.", "stream": false})).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Lamp");
+}

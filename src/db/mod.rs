@@ -5,6 +5,7 @@
 
 mod migrate;
 mod pool;
+mod scrub;
 mod words;
 mod writer;
 
@@ -15,6 +16,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::watch;
 
 pub use migrate::{MIGRATIONS, Migration, Plan, schema};
+pub use scrub::scrub;
 pub(crate) use words::words;
 pub use writer::Tx;
 
@@ -92,12 +94,7 @@ impl Db {
 
     /// Moves what the write-ahead log holds into the database file, as a clean stop does.
     pub async fn checkpoint(&self) -> Result<()> {
-        self.0.writer.alone("pragma wal_checkpoint(truncate)").await
-    }
-
-    /// Writes the whole file anew: what was deleted or moved is in no corner of it any more. Nothing else is written meanwhile.
-    pub async fn rewrite(&self) -> Result<()> {
-        self.0.writer.alone("vacuum; pragma wal_checkpoint(truncate)").await
+        self.0.writer.checkpoint().await
     }
 }
 

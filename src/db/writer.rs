@@ -36,8 +36,7 @@ type Answer = Box<dyn FnOnce(std::result::Result<(), Failure>) + Send>;
 
 enum Work {
     Change(Change),
-    /// A statement that stands outside of transactions.
-    Alone(&'static str, oneshot::Sender<Result<()>>),
+    Checkpoint(oneshot::Sender<Result<()>>),
 }
 
 /// Why a whole group failed; cloned for each of its members.
@@ -115,9 +114,9 @@ impl Writer {
         })
     }
 
-    pub(super) async fn alone(&self, statement: &'static str) -> Result<()> {
+    pub(super) async fn checkpoint(&self) -> Result<()> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Work::Alone(statement, sender))?;
+        self.send(Work::Checkpoint(sender))?;
         receiver.await.map_err(|_| Error::internal("the writer thread has stopped"))?
     }
 
@@ -133,11 +132,11 @@ fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Se
     while let Ok(first) = receiver.recv() {
         let mut group = Vec::new();
         let mut next = Some(first);
-        let mut others = Vec::new();
+        let mut checkpoints = Vec::new();
         while let Some(work) = next.take() {
             match work {
                 Work::Change(change) => group.push(change),
-                Work::Alone(statement, sender) => others.push((statement, sender)),
+                Work::Checkpoint(sender) => checkpoints.push(sender),
             }
             if group.len() < GROUP {
                 next = receiver.try_recv().ok();
@@ -147,8 +146,8 @@ fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Se
             commit(connection, group);
             committed.send_modify(|commits| *commits += 1);
         }
-        for (statement, sender) in others {
-            let done = connection.execute_batch(statement).map_err(Error::from);
+        for sender in checkpoints {
+            let done = connection.execute_batch("pragma wal_checkpoint(truncate)").map_err(Error::from);
             let _ = sender.send(done);
         }
     }

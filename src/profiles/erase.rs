@@ -1,6 +1,6 @@
 //! The erasure of a person: one transaction takes everything away, overwritten and not just unlinked (`secure_delete`), then
-//! the write-ahead log is emptied. Where a page was rearranged, SQLite leaves bytes of rows that moved: a job writes the whole
-//! file anew. Files go by the job that their release leaves. Copies in backups age out.
+//! the write-ahead log is emptied, and a job overwrites the copies that SQLite itself has left (`db::scrub`). Files go by the
+//! job that their release leaves. Copies in backups age out.
 
 use serde_json::json;
 
@@ -8,26 +8,16 @@ use super::store;
 use crate::{
     app::App,
     contacts::{self, Contact},
-    db::Tx,
+    db::{self, Tx},
     error::Result,
     events::{self, Kind, NewEvent},
     files,
-    jobs::{self, NewJob},
+    jobs::{self, Job, NewJob},
     webhooks,
 };
 
-/// The job that writes the database's file anew.
-pub const REWRITE_JOB: &str = "database.rewrite";
-const LANE: &str = "rewrite";
-
-/// The handler of [`REWRITE_JOB`]. Once does for all that were erased meanwhile.
-///
-/// # Errors
-/// Where the disk has no room for the copy; the queue tries again.
-pub async fn rewrite(app: App) -> Result<()> {
-    app.db.write(|tx| jobs::cancel(tx, LANE)).await?;
-    app.db.rewrite().await
-}
+/// The kind of the job that overwrites what was erased.
+pub const SCRUB_JOB: &str = "profiles.scrub";
 
 /// Texts by which a person could be found in what was told of others.
 fn traces(contact: &Contact) -> Vec<String> {
@@ -63,7 +53,12 @@ fn erase_rows(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: crate::
             events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind, resource_id: &id, data: json!({"id": id, "channel": channel}) })?;
         }
     }
-    let job = NewJob { kind: REWRITE_JOB, workspace_id: None, payload: json!({}), lane: Some(LANE.to_owned()), run_at: now };
-    jobs::enqueue(tx, &app.ids, now, &job)?;
+    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: SCRUB_JOB, workspace_id: None, payload: json!({}), lane: Some(SCRUB_JOB.to_owned()), run_at: now })?;
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ContactDeleted, resource_id: id, data: json!({"id": id}) })
+}
+
+pub async fn scrub(app: App, _: Job) -> Result<()> {
+    let pages = db::scrub(&app.db).await?;
+    tracing::debug!(pages, "overwrote what deleted rows had left");
+    Ok(())
 }

@@ -5,4 +5,4 @@ mod erase;
 mod store;
 
 pub use api::ProfilesApi;
-pub use erase::{REWRITE_JOB, rewrite};
+pub use erase::{SCRUB_JOB, scrub};

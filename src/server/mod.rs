@@ -111,8 +111,8 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (ingesting, calibrating, crawling, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
-    let (emptying, mailing, resetting) = (app.clone(), app.clone(), app.clone());
-    let (replying, notifying, commenting, breaching, fetching, rewriting) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (emptying, mailing, resetting, scrubbing) = (app.clone(), app.clone(), app.clone(), app.clone());
+    let (replying, notifying, commenting, breaching, fetching) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
@@ -120,6 +120,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(workspaces::REMOVE_JOB, move |job| knowledge::remove_workspace(emptying.clone(), job))
         .with(mail::SEND_JOB, move |job| mail::send_job(mailing.clone(), job))
         .with(access::RESET_JOB, move |job| access::reset_job(resetting.clone(), job))
+        .with(profiles::SCRUB_JOB, move |job| profiles::scrub(scrubbing.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
         .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
         .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))
@@ -132,7 +133,6 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(site_chat::ANSWER_JOB, move |job| site_chat::answer(site.0.clone(), site.1.clone(), job))
         .with(tickets::letters::COMMENT_JOB, move |job| tickets::letters::mail_comment(commenting.clone(), job))
         .with(tickets::letters::BREACH_JOB, move |job| tickets::letters::mail_breach(breaching.clone(), job))
-        .with(profiles::REWRITE_JOB, move |_| profiles::rewrite(rewriting.clone()))
         .with(sms::MEDIA_JOB, move |job| sms::fetch_media(fetching.clone(), job))
         .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }

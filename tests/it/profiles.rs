@@ -32,7 +32,7 @@ fn holding(app: &TestApp, text: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_erased_person_leaves_no_trace() {
     let receiver = Receiver::start().await;
-    receiver.answers(|_, _| Answer::json(500, json!({"echo": "zebrafink@example.com"})));
+    receiver.answers(|_, hit| Answer::json(500, json!({"echo": hit.body})));
     let app = TestApp::with(|config| config.egress.allow = vec!["127.0.0.1".to_owned()]).await;
     let owner = app.owner().await;
     let webhook = owner.post(&owner.path("/webhooks"), json!({"url": receiver.url, "events": ["*"]})).await.expect(201);

@@ -15,7 +15,7 @@ function find(folder, path) {
 
 /** The built page that the server would answer with its own copy of, told by what only that page has in it. */
 function replacement(folder, html) {
-  if (html.includes('<div id="app">')) return find(folder, "/index.html");
+  if (html.includes('<div id="app">') || html.trim() === "<!doctype html>") return find(folder, "/index.html");
   if (/src="\/widget\/page-/.test(html)) return find(folder, "/chat.html");
   return null;
 }

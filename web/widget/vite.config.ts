@@ -64,7 +64,7 @@ function loaderAndPage(): Plugin {
 }
 
 /**
- * Leaves out parts of Svelte that cannot run here, 4 KB of them: there is no server-rendered page to take over, no
+ * Leaves out parts of Svelte that cannot run here, 6 KB of them: there is no server-rendered page to take over, no
  * component in the old style, no custom element. Their switches are variables, so no bundler can see that they stay off.
  */
 function withoutUnused(): Plugin {
@@ -72,15 +72,41 @@ function withoutUnused(): Plugin {
     code
       .replace(`export let ${name} = false;`, `export const ${name} = false;`)
       .replace(new RegExp(`\\n\\t${name} = \\w+;`, "g"), "");
+  const instead = (code: string, name: string, body: string): string =>
+    code.replace(new RegExp(`export function ${name}\\([^]*?\\n}\\n`), `export function ${name}${body}\n`);
   return {
     name: "illumichat:without-unused",
     enforce: "pre",
     transform(code, id) {
       if (!id.includes("/svelte/src/internal/")) return null;
       if (id.endsWith("/custom-element.js")) return "export function create_custom_element() {}";
-      // No component awaits in its markup.
-      if (id.endsWith("/reactivity/deriveds.js")) {
-        return code.replace(/export function async_derived\([^]*?\n}\n/, "export function async_derived() {}\n");
+      // No component awaits in its markup, and none has a boundary that would catch an error.
+      if (id.endsWith("/reactivity/deriveds.js")) return instead(code, "async_derived", "() {}");
+      if (id.endsWith("/reactivity/async.js")) {
+        const synchronous = instead(code, "flatten", "(_, sync, __, fn) { fn(sync.map(derived)); }");
+        return instead(instead(synchronous, "increment_pending", "() {}"), "unset_context", "() {}");
+      }
+      // So no batch of changes ever waits for another, or has to be taken back.
+      if (id.endsWith("/reactivity/batch.js")) {
+        const empty = ["#merge", "#commit", "#defer_effects", "#is_skipped", "#intersects", "increment", "decrement", "settled"];
+        return empty
+          .reduce((text, name) => text.replace(new RegExp(`\\n\\t${name}\\([^]*?\\n\\t}\\n`), "\n"), code)
+          .replace(/\n\tapply\(\) {[^]*?\n\t}\n/, "\n\tapply() { batch_values = null; }\n")
+          .replace("if (this.#is_deferred()) {", "if (false) {")
+          .replace("if (!this.#is_deferred()) ", "")
+          .replace(/\n\t#is_deferred\([^]*?\n\t}\n/, "\n")
+          .replace(/\n\t#find_earlier_batch\([^]*?\n\t}\n/, "\n")
+          .replace("const earlier_batch = this.#find_earlier_batch();", "")
+          .replace("if (earlier_batch) {", "if (false) {")
+          .replace("if (async_mode_flag) {", "if (false) {")
+          .replace("if (this.#pending === 0 && ", "if (")
+          .replace(/this\.#defer_effects\([^)]*\);|earlier_batch\.#merge\(this\);|batch\.#defer_effects\([^)]*\);/g, "")
+          .replaceAll("this.#commit();", "");
+      }
+      if (id.endsWith("/blocks/boundary.js")) {
+        return `import { branch } from "../../reactivity/effects.js";
+export const boundary = (node, _, children) => void branch(() => children(node));
+export function pending() {}`;
       }
       // An error keeps its name and loses the address of its page.
       if (id.endsWith("/errors.js")) return code.replaceAll("https://svelte.dev/e/", "");
@@ -105,6 +131,8 @@ export default defineConfig({
     // As a library, because an application's dynamic imports bring a helper along that preloads style sheets.
     lib: { entry: { panel: resolve(here, "src/panel/index.ts") }, formats: ["es"] },
     rolldownOptions: {
+      // The forms take what they share from the panel itself, not from a third file that would have to be waited for.
+      preserveEntrySignatures: "allow-extension",
       output: {
         entryFileNames: "widget/[name]-[hash].js",
         chunkFileNames: "widget/[name]-[hash].js",

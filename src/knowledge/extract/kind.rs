@@ -87,9 +87,19 @@ fn is_html(head: &str) -> bool {
     if !start.starts_with('<') {
         return false;
     }
-    // A fragment: it starts with a tag and closes many of them.
-    let closed = head.match_indices("</").count();
-    closed >= 2 && closed * 200 >= head.len().min(20_000)
+    // A fragment: it starts with a tag and closes many of them, or opens many and is no Markdown that begins with some.
+    let many = |tags: usize, fewest| tags >= fewest && tags * 200 >= head.len().min(20_000);
+    many(head.match_indices("</").count(), 2) || (many(opened_tags(head), 3) && markdown_marks(head) < 2)
+}
+
+/// Counts the tags of HTML that text is set with.
+fn opened_tags(head: &str) -> usize {
+    const TAGS: [&str; 31] = [
+        "a", "article", "b", "blockquote", "br", "center", "div", "em", "font", "form", "h1", "h2", "h3", "h4", "h5", "hr", "i", "img", "li", "main", "ol", "p", "pre",
+        "section", "span", "strong", "table", "td", "th", "tr", "ul",
+    ];
+    let names = head.split('<').skip(1).map(|rest| rest.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default());
+    names.filter(|name| TAGS.iter().any(|tag| tag.eq_ignore_ascii_case(name))).count()
 }
 
 /// Counts, line by line and to a small limit, what only Markdown has.

@@ -71,6 +71,14 @@ fn html_keeps_the_main_content_only() {
 }
 
 #[test]
+fn html_without_an_end_tag_is_html_and_markdown_that_starts_with_a_tag_is_markdown() {
+    let broken = read("<p>unclosed <b>bold <table><tr><td>Kg<td>Price");
+    assert_eq!((broken.kind, broken.text.contains('<')), (Kind::Html, false), "{}", broken.text);
+    let readme = read("<p align=\"center\"><img src=\"a.png\"><img src=\"b.png\">\n\n# Lamps\n\n## Install\n\nRun `lamps`.");
+    assert_eq!(readme.kind, Kind::Markdown);
+}
+
+#[test]
 fn a_page_without_main_content_is_read_without_its_margins() {
     let document = read("<html><body><div class='sidebar x'>Side</div><nav>Menu</nav><p>One.<p>Two.</p><div>Three</div></body></html>");
     assert_eq!(blocks(&document), [": One.", ": Two.", ": Three"]);

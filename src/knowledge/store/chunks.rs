@@ -82,23 +82,47 @@ pub fn finish_document(tx: &Tx<'_>, document: i64, project: i64, title: &str, te
         .prepare_cached("update documents set status = 'completed', error = null, updated_at = ?3 where row = ?1 and status = 'processing' and chunk_count = ?2")?
         .execute((document, i64::try_from(expected).unwrap_or(i64::MAX), now))?;
     if changed > 0 {
+        remove_chunks(tx, document, -SUPERSEDED..0)?;
+        tx.prepare_cached("delete from pages_fts where rowid = ?1")?.execute([document])?;
         tx.prepare_cached("insert into pages_fts (rowid, project, header, body) values (?1, ?2, ?3, ?4)")?.execute((document, project, title, text))?;
     }
     Ok(changed > 0)
 }
 
+/// Chunks that others will take the place of stand this far below, in their order.
+const SUPERSEDED: i64 = 1 << 40;
+
+/// Leaves the chunks to be found until new ones are whole. Of a reading that was not finished nothing is kept beside older ones.
+pub fn supersede_chunks(tx: &Tx<'_>, document: i64) -> Result<()> {
+    let older: bool = tx.prepare_cached("select exists (select 1 from chunks where document = ?1 and ordinal < 0)")?.query_row([document], |row| row.get(0))?;
+    if older {
+        return remove_chunks(tx, document, 0..SUPERSEDED);
+    }
+    tx.prepare_cached("update chunks set ordinal = ordinal - ?2 where document = ?1")?.execute((document, SUPERSEDED))?;
+    Ok(())
+}
+
 /// Takes out everything that was made of a document's text.
 pub fn delete_chunks(tx: &Tx<'_>, document: i64) -> Result<()> {
+    tx.prepare_cached("delete from pages_fts where rowid = ?1")?.execute([document])?;
+    remove_chunks(tx, document, -SUPERSEDED..SUPERSEDED)
+}
+
+fn remove_chunks(tx: &Tx<'_>, document: i64, ordinals: std::ops::Range<i64>) -> Result<()> {
+    let which = (document, ordinals.start, ordinals.end);
     // The keyword index does not keep the text; to forget it, it has to be told once more.
-    tx.prepare_cached("insert into chunks_fts (chunks_fts, rowid, project, header, body) select 'delete', row, project, header, body from chunks where document = ?1")?
-        .execute([document])?;
-    let rows = tx.prepare_cached("select row from chunks where document = ?1")?.query_map([document], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+    tx.prepare_cached(
+        "insert into chunks_fts (chunks_fts, rowid, project, header, body)
+         select 'delete', row, project, header, body from chunks where document = ?1 and ordinal >= ?2 and ordinal < ?3",
+    )?
+    .execute(which)?;
+    let mut rows = tx.prepare_cached("select row from chunks where document = ?1 and ordinal >= ?2 and ordinal < ?3")?;
+    let rows = rows.query_map(which, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     for row in rows {
         tx.prepare_cached("delete from vectors_coarse where rowid = ?1")?.execute([row])?;
         tx.prepare_cached("delete from vectors where row = ?1")?.execute([row])?;
     }
-    tx.prepare_cached("delete from pages_fts where rowid = ?1")?.execute([document])?;
-    tx.prepare_cached("delete from chunks where document = ?1")?.execute([document])?;
+    tx.prepare_cached("delete from chunks where document = ?1 and ordinal >= ?2 and ordinal < ?3")?.execute(which)?;
     Ok(())
 }
 
@@ -110,7 +134,7 @@ pub fn list_chunks(connection: &Connection, workspace_id: &str, document_id: &st
     let Some((document, total)) = document else { return Ok((Vec::new(), 0)) };
     let data = connection
         .prepare_cached(
-            "select ordinal, headings, body, first_character, end_character, page, tokens from chunks where document = ?1 order by ordinal limit ?2 offset ?3",
+            "select ordinal, headings, body, first_character, end_character, page, tokens from chunks where document = ?1 and ordinal >= 0 order by ordinal limit ?2 offset ?3",
         )?
         .query_map((document, limit, offset), |row| {
             Ok(DocumentChunk {
@@ -142,7 +166,7 @@ pub fn show_chunk(connection: &Connection, found: &FoundChunk) -> Result<Option<
     let signal = |signal: Option<(usize, f64)>| signal.map(|(rank, score)| Signal { rank: i64::try_from(rank).unwrap_or(i64::MAX), score });
     Ok(connection
         .prepare_cached(
-            "select documents.id, projects.id, documents.title, documents.url, ordinal, headings, body, first_character, end_character, page
+            "select documents.id, projects.id, documents.title, documents.url, ordinal & 0xffffffffff, headings, body, first_character, end_character, page
              from chunks join documents on documents.row = chunks.document join projects on projects.row = chunks.project where chunks.row = ?1",
         )?
         .query_row([found.chunk], |row| {

@@ -191,9 +191,9 @@ pub fn replace_bytes(tx: &Tx<'_>, document: i64, sha256: &str, bytes: u64, now: 
     Ok(old)
 }
 
-/// Back to the beginning, to be read anew.
+/// Back to the beginning, to be read anew; what was read before is found until then.
 pub fn reset_document(tx: &Tx<'_>, document: i64, now: Timestamp) -> Result<()> {
-    super::delete_chunks(tx, document)?;
+    super::supersede_chunks(tx, document)?;
     tx.prepare_cached(
         "update documents set status = 'pending', error = null, chunk_count = 0, chunks_expected = null, token_count = 0, updated_at = ?2 where row = ?1",
     )?

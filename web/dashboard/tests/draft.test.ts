@@ -16,7 +16,6 @@ const assistant = {
   widgetEnabled: false,
   projectCount: 0,
   suggestedQuestions: ["One?"],
-  widget: { domains: ["example.com"], locale: "de" } as Assistant["widget"],
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
 } as Assistant;
@@ -33,12 +32,6 @@ describe("changes", () => {
   test("clear an optional field with null", () => {
     const saved = { ...assistant, welcomeMessage: "Hi", model: "openai/x", modelInherited: false };
     expect(changes(saved, { ...toDraft(saved), welcomeMessage: "", model: "" })).toEqual({ welcomeMessage: null, model: null });
-  });
-
-  test("name only the domains of the widget: the server keeps the rest", () => {
-    expect(changes(assistant, { ...toDraft(assistant), domains: " a.example \n\nb.example" })).toEqual({
-      widget: { domains: ["a.example", "b.example"] },
-    });
   });
 
   test("do not count blank lines", () => {

@@ -70,19 +70,28 @@ export const CONFIG = {
   },
   locale: null,
   strings: {},
-  leadForm: { enabled: false },
+  leadForm: { enabled: false, required: false, fields: [] },
   tickets: { enabled: false },
   handoff: { enabled: false, online: false },
-  uploads: { enabled: false },
-  feedback: null,
+  uploads: { enabled: false, maxBytes: null },
 };
+/** One grey pixel. */
+const PIXEL = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNMTEz8DwAEOQH3nLnR4AAAAABJRU5ErkJggg==",
+  "base64",
+);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 export class Backend {
   config = structuredClone(CONFIG);
   requests = [];
   /** Status of the configuration's answer; 200 unless a test says otherwise. */
   configStatus = 200;
+  /** By token: messages, how the conversation stands, what has happened, and who listens. */
   sessions = new Map();
+  /** What `handoff` answers. */
+  people = { online: true, opensAt: null, form: false, message: "A person has been asked to join. Someone is here and will answer soon." };
+  /** Status of the answers to uploads; 201 unless a test says otherwise. */
+  uploadStatus = 201;
   #limited = new Set();
   #next = 0;
   #api;
@@ -117,10 +126,47 @@ export class Backend {
   id(prefix) {
     return `${prefix}_${String(++this.#next).padStart(20, "0")}`;
   }
+  /** Something happens in a session's conversation; it has an id where it is written down. */
+  tell(token, event, isKept = true) {
+    const session = this.sessions.get(token);
+    const kept = { id: isKept ? this.id("evt") : null, event };
+    if (isKept) session.log.push(kept);
+    for (const listener of session.listeners) listener(kept);
+  }
+  /** Somebody says something. */
+  say(token, role, content, more = {}) {
+    const message = this.message(role, content, more);
+    this.sessions.get(token).messages.push(message);
+    this.tell(token, { type: "message", message, unread: role === "agent" ? 1 : 0 });
+    return message;
+  }
+  message(role, content, more = {}) {
+    const createdAt = new Date().toISOString();
+    const none = { author: null, sources: [], citations: [], attachments: [], feedback: null, status: "complete" };
+    return { id: this.id("msg"), role, content, ...none, createdAt, ...more };
+  }
+  /** Ends the open streams of events, as a proxy does. */
+  cut() {
+    for (const session of this.sessions.values()) for (const listener of [...session.listeners]) listener(null);
+  }
+  #listen(request, response, session, cors) {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache", ...cors });
+    const write = (each) => {
+      if (!each) return response.end();
+      response.write(`${each.id ? `id: ${each.id}\n` : ""}data: ${JSON.stringify(each.event)}\n\n`);
+    };
+    response.write(": connected\n\n");
+    write({ event: { type: "unread", count: session.unread } });
+    const last = request.headers["last-event-id"];
+    if (last) session.log.filter(({ id }) => id > last).forEach(write);
+    session.listeners.add(write);
+    response.on("close", () => session.listeners.delete(write));
+  }
   async #answer(request, response) {
     const { pathname } = new URL(request.url, this.url);
-    let body = "";
-    for await (const chunk of request) body += chunk;
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
     this.requests.push({ method: request.method, path: pathname, headers: request.headers, body });
     const cors = {
       "Access-Control-Allow-Origin": request.headers.origin ?? "*",
@@ -135,6 +181,7 @@ export class Backend {
     };
     if (request.method === "OPTIONS") return void response.writeHead(204, cors).end();
     const [, id, call] = /^\/api\/widget\/([^/]+)\/(.+)$/.exec(pathname) ?? [];
+    if (pathname.startsWith("/api/files/")) return void response.writeHead(200, { "Content-Type": "image/png", ...cors }).end(PIXEL);
     if (!call) return this.#file(pathname, response);
     if (this.configStatus !== 200)
       return json(this.configStatus, { error: "There is no such widget.", code: "not_found:widget" });
@@ -145,43 +192,77 @@ export class Backend {
       if (known && !this.sessions.has(known))
         return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
       const own = known ?? this.id("tok");
-      if (!known) this.sessions.set(own, []);
+      if (!known)
+        this.sessions.set(own, { messages: [], handler: null, status: null, agent: null, unread: 0, log: [], listeners: new Set() });
+      const { messages, handler, status, agent, unread } = this.sessions.get(own);
       return json(known ? 200 : 201, {
         sessionId: `sess_${own}`,
         sessionToken: own,
-        expiresAt: null,
-        conversationId: null,
+        expiresAt: "2030-01-01T00:00:00.000Z",
+        conversationId: messages.length ? "conv_1" : null,
+        handler,
+        status,
+        agent,
         contact: null,
-        messages: this.sessions.get(own),
+        unread,
+        messages,
       });
     }
-    const messages = this.sessions.get(token ?? "");
-    if (!messages) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
-    if (call === "feedback") return json(201, { status: "ok" });
+    if (call === "create" || id === "tickets") {
+      const { subject, email, name } = JSON.parse(body);
+      if (email === "wrong@example.test")
+        return json(400, { error: "`email` is wrong.", code: "bad_request:widget", details: { email: "must be an email address" } });
+      const ticket = { id: "tkt_1", number: 12, subject, status: "open", priority: "normal", createdAt: "2026-01-01T00:00:00.000Z" };
+      return name && email
+        ? json(201, { ticket })
+        : json(400, { error: "`name` is required.", code: "bad_request:widget", details: { name: "is required" } });
+    }
+    const session = this.sessions.get(token ?? "");
+    if (!session) return json(401, { error: "The session has run out.", code: "unauthorized:widget" });
+    const { messages } = session;
+    if (call === "feedback") {
+      const { messageId, rating } = JSON.parse(body);
+      const rated = messages.find((each) => each.id === messageId);
+      if (messageId && !rated) return json(404, { error: "There is no such message.", code: "not_found:widget" });
+      if (rated) rated.feedback = rating === "up" ? 5 : 1;
+      return json(201, { status: "ok" });
+    }
+    if (call === "lead") return json(201, { leadId: "lead_1" });
+    if (call === "typing" || call === "read") {
+      if (call === "read") session.unread = 0;
+      return void response.writeHead(204, cors).end();
+    }
+    if (call === "events") return this.#listen(request, response, session, cors);
+    if (call === "handoff") {
+      session.status = "pending";
+      this.say(token, "assistant", this.people.message, { author: this.config.name });
+      return json(202, this.people);
+    }
+    if (call === "uploads") {
+      if (this.uploadStatus !== 201) return json(this.uploadStatus, { error: "No.", code: "bad_request:widget" });
+      const filename = /filename="([^"]*)"/.exec(body)?.[1] ?? "file";
+      const mimeType = /\.png$/.test(filename) ? "image/png" : "text/plain";
+      const file = this.id("file");
+      return json(201, { id: file, filename, mimeType, bytes: 2048, url: `/api/files/${file}` });
+    }
     if (call !== "chat") return json(404, { error: "Not here.", code: "not_found:widget" });
-    const question = JSON.parse(body).message;
+    const { message: question, attachments = [] } = JSON.parse(body);
     if (question.includes("limit") && !this.#limited.has(question)) {
       this.#limited.add(question);
       return json(429, { error: "Too many messages.", code: "rate_limit:widget" }, { "Retry-After": "5" });
     }
     if (question.includes("refuse")) return json(500, { error: "Internal.", code: "internal:widget" });
-    const now = new Date().toISOString();
-    messages.push({ id: this.id("msg"), role: "user", content: question, createdAt: now });
-    if (question.includes("person")) return json(202, { status: "delivered" });
+    const files = attachments.map((file) => ({ id: file, filename: "notes.txt", mimeType: "text/plain", bytes: 2048, url: `/api/files/${file}` }));
+    session.status = "open";
+    this.say(token, "user", question, { attachments: files });
+    if (question.includes("person") || session.handler === "human") return json(202, { status: "delivered" });
     const text = question.includes("long")
       ? Array.from({ length: 30 }, (_, n) => `Paragraph ${n + 1} of a long answer, which goes on for a while.`).join(
           "\n\n",
         )
       : ANSWER;
-    const stored = {
-      id: this.id("msg"),
-      role: "assistant",
-      content: text,
-      status: "complete",
-      sources: SOURCES,
-      citations: [],
-      createdAt: now,
-    };
+    const answered = !question.includes("unknown");
+    const stored = this.message("assistant", answered ? text : "I did not find that.", { sources: answered ? SOURCES : [] });
     response.writeHead(200, {
       "Content-Type": "text/event-stream",
       "Cache-Control": "no-cache",
@@ -198,7 +279,7 @@ export class Backend {
     if (question.includes("slow")) await pause(1200);
     send({ type: "sources", sources: SOURCES.slice(0, 2) });
     send({ type: "sources", sources: SOURCES.slice(2) });
-    const pieces = text.match(/[^]{1,12}/gu);
+    const pieces = stored.content.match(/[^]{1,12}/gu);
     for (const [at, piece] of pieces.entries()) {
       send({ type: "text-delta", textDelta: piece });
       if (question.includes("slow")) await pause(60);
@@ -228,9 +309,10 @@ export class Backend {
       chatId: "chat_1",
       messageId: stored.id,
       usage: { inputTokens: 1, outputTokens: 1 },
-      answered: true,
+      answered,
     });
     messages.push(stored);
+    this.tell(token, { type: "message", message: stored, unread: 0 });
     response.end();
   }
   async #file(pathname, response) {

@@ -67,7 +67,21 @@ export interface WidgetConfig {
   theme?: Theme | null;
   locale?: string | null;
   strings?: Record<string, string> | null;
+  /** `required`: before the chat; else where it helps. Fields beyond name, email, phone and company are asked as they stand. */
+  leadForm?: { enabled: boolean; required?: boolean; fields?: string[] } | null;
+  tickets?: { enabled: boolean } | null;
+  uploads?: { enabled: boolean; maxBytes?: number | null } | null;
   handoff?: { enabled: boolean; online: boolean } | null;
+}
+
+/** A file of a message. */
+export interface Attachment {
+  id: string;
+  filename: string;
+  mimeType: string;
+  bytes: number;
+  /** On the server: relative to its address. */
+  url: string;
 }
 
 export interface Identity {

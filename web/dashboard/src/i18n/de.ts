@@ -1,7 +1,22 @@
 /** German. */
+import { analytics } from "./de/analytics.ts";
+import { channels } from "./de/channels.ts";
+import { contacts } from "./de/contacts.ts";
+import { inbox } from "./de/inbox.ts";
+import { tickets } from "./de/tickets.ts";
+import { tools } from "./de/tools.ts";
+import { webhooks } from "./de/webhooks.ts";
 import type { Dictionary } from "./index.svelte.ts";
 
 export const de: Dictionary = {
+  ...analytics,
+  ...channels,
+  ...contacts,
+  ...inbox,
+  ...tickets,
+  ...tools,
+  ...webhooks,
+
   "access.email": "E-Mail",
   "access.password": "Passwort",
   "access.passwordHint": "Mindestens 10 Zeichen. Ein kurzer Satz ist leicht zu merken und schwer zu erraten.",
@@ -109,9 +124,6 @@ export const de: Dictionary = {
   "common.saved": "Gespeichert",
   "common.unsaved": "Es gibt ungespeicherte Änderungen.",
 
-  "conversations.allAssistants": "Alle Assistenten",
-  "conversations.allChannels": "Alle Kanäle",
-  "conversations.assistant": "Assistent",
   "conversations.channel": "Kanal",
   "conversations.choose": "Wählen Sie ein Gespräch, um es zu lesen.",
   "conversations.delete": "Gespräch löschen",
@@ -120,14 +132,9 @@ export const de: Dictionary = {
   "conversations.deleted": "Gespräch gelöscht",
   "conversations.earlier": "Frühere Nachrichten zeigen",
   "conversations.emptyText": "Sie erscheinen hier, sobald jemand einen Assistenten etwas fragt. Machen Sie den Anfang.",
-  "conversations.emptyTitle": "Noch keine Gespräche",
   "conversations.messages": { one: "{count} Nachricht", other: "{count} Nachrichten" },
   "conversations.noMatch": "Kein Gespräch passt dazu.",
-  "conversations.search": "Gesagtes durchsuchen",
   "conversations.team": "Ihr Team",
-  "conversations.text": "Was gefragt wurde, was geantwortet wurde und aus welchen Quellen.",
-  "conversations.title": "Gespräche",
-  "conversations.toAssistants": "Assistenten ausprobieren",
   "conversations.untitled": "Ohne Titel",
   "conversations.visitor": "Besucher",
 
@@ -227,13 +234,18 @@ export const de: Dictionary = {
     "Die Modelle, die hier antworten können. Fällt eines aus, übernimmt das eingebaute, damit niemand ohne Antwort bleibt.",
   "models.unavailable": "Nicht verfügbar",
 
+  "nav.analytics": "Auswertung",
   "nav.assistants": "Assistenten",
+  "nav.contacts": "Kontakte",
   "nav.conversations": "Gespräche",
   "nav.home": "Start",
   "nav.knowledge": "Wissen",
   "nav.label": "Hauptmenü",
+  "nav.more": "Mehr",
+  "nav.moreLabel": "Weitere Bereiche",
   "nav.settings": "Einstellungen",
   "nav.skip": "Zum Inhalt springen",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "Unter dieser Adresse gibt es nichts",
   "notFound.home": "Zur Startseite",
@@ -291,6 +303,8 @@ export const de: Dictionary = {
   "settings.role": "Ihre Rolle",
   "settings.title": "Einstellungen",
   "settings.tokens": "API-Token",
+  "settings.tools": "Werkzeuge",
+  "settings.webhooks": "Webhooks",
   "settings.workspaceId": "ID des Arbeitsbereichs",
   "settings.workspaceName": "Name des Arbeitsbereichs",
   "settings.workspaceNameHint": "Meist der Name Ihrer Firma.",
@@ -348,7 +362,6 @@ export const de: Dictionary = {
   "website.enabled": "Chat auf Ihrer Website",
   "website.enabledHint": "Besucher können diesen Assistenten von Ihren Seiten aus fragen.",
   "website.everyOrigin": "Ohne Liste kann jede Website diesen Assistenten einbinden.",
-  "website.needsPublic": "Besucher erreichen nur öffentliche Assistenten: Stellen Sie „Wer ihn nutzen darf“ auf „Öffentlich“.",
   "website.open": "Oder teilen Sie den Chat als eigene Seite",
   "website.saveFirst": "Erst speichern: Die Zeile wirkt, sobald das Widget an ist.",
   "website.snippet": "Vor </body> einfügen",

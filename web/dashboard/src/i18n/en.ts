@@ -1,7 +1,22 @@
 /** English: the measure of every other language. Keys are `where.what`. */
+import { analytics } from "./en/analytics.ts";
+import { channels } from "./en/channels.ts";
+import { contacts } from "./en/contacts.ts";
+import { inbox } from "./en/inbox.ts";
+import { tickets } from "./en/tickets.ts";
+import { tools } from "./en/tools.ts";
+import { webhooks } from "./en/webhooks.ts";
 import type { Entry } from "./index.svelte.ts";
 
 export const en = {
+  ...analytics,
+  ...channels,
+  ...contacts,
+  ...inbox,
+  ...tickets,
+  ...tools,
+  ...webhooks,
+
   "access.email": "Email",
   "access.password": "Password",
   "access.passwordHint": "10 characters or more. A short sentence is easy to remember and hard to guess.",
@@ -109,9 +124,6 @@ export const en = {
   "common.saved": "Saved",
   "common.unsaved": "You have changes that are not saved.",
 
-  "conversations.allAssistants": "All assistants",
-  "conversations.allChannels": "All channels",
-  "conversations.assistant": "Assistant",
   "conversations.channel": "Channel",
   "conversations.choose": "Choose a conversation to read it.",
   "conversations.delete": "Delete conversation",
@@ -120,14 +132,9 @@ export const en = {
   "conversations.deleted": "Conversation deleted",
   "conversations.earlier": "Show earlier messages",
   "conversations.emptyText": "They appear here as soon as somebody asks an assistant something. You can be the first.",
-  "conversations.emptyTitle": "No conversations yet",
   "conversations.messages": { one: "{count} message", other: "{count} messages" },
   "conversations.noMatch": "No conversation matches.",
-  "conversations.search": "Search what was said",
   "conversations.team": "Your team",
-  "conversations.text": "What people asked, what they were answered, and from which sources.",
-  "conversations.title": "Conversations",
-  "conversations.toAssistants": "Try an assistant",
   "conversations.untitled": "Untitled",
   "conversations.visitor": "Visitor",
 
@@ -227,13 +234,18 @@ export const en = {
     "The models that can answer here. When one fails, the built-in one takes the turn, so that nobody is left without an answer.",
   "models.unavailable": "Not available",
 
+  "nav.analytics": "Analytics",
   "nav.assistants": "Assistants",
+  "nav.contacts": "Contacts",
   "nav.conversations": "Conversations",
   "nav.home": "Home",
   "nav.knowledge": "Knowledge",
   "nav.label": "Main",
+  "nav.more": "More",
+  "nav.moreLabel": "More places",
   "nav.settings": "Settings",
   "nav.skip": "Skip to the content",
+  "nav.tickets": "Tickets",
 
   "notFound.heading": "There is nothing at this address",
   "notFound.home": "Go to Home",
@@ -291,6 +303,8 @@ export const en = {
   "settings.role": "Your role",
   "settings.title": "Settings",
   "settings.tokens": "API tokens",
+  "settings.tools": "Tools",
+  "settings.webhooks": "Webhooks",
   "settings.workspaceId": "Workspace ID",
   "settings.workspaceName": "Workspace name",
   "settings.workspaceNameHint": "Usually your company’s name.",
@@ -348,7 +362,6 @@ export const en = {
   "website.enabled": "Chat on your website",
   "website.enabledHint": "Visitors can ask this assistant from your pages.",
   "website.everyOrigin": "Without a list, every website can embed this assistant.",
-  "website.needsPublic": "Visitors can only reach a public assistant: set “Who may use it” to Public.",
   "website.open": "Or share the chat as a page of its own",
   "website.saveFirst": "Save first: the line works once the widget is on.",
   "website.snippet": "Paste this before </body>",

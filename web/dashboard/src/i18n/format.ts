@@ -53,3 +53,14 @@ export function formatTime(time: string): string {
 export function formatDate(time: string): string {
   return new Intl.DateTimeFormat(region(), { dateStyle: "medium" }).format(new Date(time));
 }
+
+/** A calendar day like `2026-11-21`, which is the same wherever it is read. */
+export function formatDay(date: string, options: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" }): string {
+  return new Intl.DateTimeFormat(region(), { ...options, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
+}
+
+/** A span of time in its largest fitting unit: "42 sec", "3.5 min", "2 hr". */
+export function formatSeconds(seconds: number): string {
+  const [unit, value] = seconds < 90 ? (["second", seconds] as const) : seconds < 5400 ? (["minute", seconds / 60] as const) : (["hour", seconds / 3600] as const);
+  return formatNumber(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 });
+}

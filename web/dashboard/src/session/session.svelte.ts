@@ -23,6 +23,11 @@ class CurrentSession {
     return this.workspace?.role === "owner" || this.workspace?.role === "admin";
   }
 
+  /** Whether this person works here: with contacts, tickets and figures. Guests only see what they were shown. */
+  get mayWork(): boolean {
+    return this.workspace !== null && this.workspace.role !== "guest";
+  }
+
   /** Asks the server who we are. */
   async load(): Promise<void> {
     try {

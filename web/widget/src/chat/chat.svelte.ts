@@ -3,11 +3,11 @@
  * Knows no element; the panel shows what is here.
  */
 import { ApiError, CONNECTION_LOST, readChatStream, type ChatEvent } from "@illumichat/api";
-import type { EventDetail, EventName, Identity } from "../types.ts";
+import type { Attachment, EventDetail, EventName, Identity } from "../types.ts";
 import { toFailure } from "./failure.ts";
-import { fromStored, isOpen, message, type Message } from "./message.ts";
+import { fromStored, isOpen, message, type Message, type StoredMessage } from "./message.ts";
 import { storage, type Session, type Storage } from "./storage.ts";
-import { Transport } from "./transport.ts";
+import { Transport, type Call, type SessionAnswer } from "./transport.ts";
 
 /** The longest message that the server takes, in characters. */
 export const MAX_LENGTH = 32_000;
@@ -28,7 +28,7 @@ export interface ChatOptions {
 
 const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));
 /** The same bytes, broken off where none come for so long that the line must be dead: the server sends at least a comment every 15 s. */
-function watched(body: ReadableStream<Uint8Array>, silence = 45_000): ReadableStream<Uint8Array> {
+export function watched(body: ReadableStream<Uint8Array>, silence = 45_000): ReadableStream<Uint8Array> {
   let timer: ReturnType<typeof setTimeout>;
   const wait = (controller: TransformStreamDefaultController<Uint8Array>): void => {
     clearTimeout(timer);
@@ -53,12 +53,16 @@ export class Chat {
   history = $state<"none" | "loading" | "ready" | "failed">("none");
   online = $state(navigator.onLine);
   draft = $state("");
+  session = $state.raw<Session | null>(null);
+  /** What the server said last of the session: who answers, and how the conversation stands. */
+  latest = $state.raw<SessionAnswer | null>(null);
+  /** Whether the page has said who the visitor is. */
+  identified = $state(false);
 
   readonly store: Storage;
+  readonly transport: Transport;
   #options: ChatOptions;
-  #transport: Transport;
   #identity: Identity | null = null;
-  #session: Session | null = null;
   #making: Promise<Session> | null = null;
   #resuming: Promise<void> | null = null;
   #prepared = false;
@@ -72,7 +76,7 @@ export class Chat {
 
   constructor(options: ChatOptions) {
     this.#options = options;
-    this.#transport = new Transport(options.api, options.assistantId);
+    this.transport = new Transport(options.api, options.assistantId);
     this.store = storage(options.assistantId);
     this.draft = this.store.draft;
     const { signal } = this.#gone;
@@ -93,7 +97,7 @@ export class Chat {
 
   /** Takes up the conversation that this device knows of; does nothing where there is none. */
   resume(): Promise<void> {
-    if (this.#session || this.messages.length || !this.store.session) return Promise.resolve();
+    if (this.session || this.messages.length || !this.store.session) return Promise.resolve();
     return (this.#resuming ??= this.#loadHistory().finally(() => (this.#resuming = null)));
   }
 
@@ -101,12 +105,12 @@ export class Chat {
     this.history = "loading";
     try {
       const known = this.store.session;
-      const { messages, ...answer } = await this.#transport.session(known, this.#metadata(), this.#identity);
+      const answer = (this.latest = await this.transport.session(known, this.#metadata(), this.#identity));
       this.#keep({ sessionId: answer.sessionId, sessionToken: answer.sessionToken ?? known?.sessionToken });
       const own = this.messages.filter(
         ({ status }) => status === "queued" || status === "sending" || status === "failed",
       );
-      this.messages = [...(messages ?? []).map(fromStored).filter((each) => each !== null), ...own];
+      this.messages = [...(answer.messages ?? []).map(fromStored).filter((each) => each !== null), ...own];
       this.history = "ready";
       const open = this.messages.find(isOpen);
       if (open && !this.#running) void this.#recover(open, null);
@@ -119,11 +123,13 @@ export class Chat {
   }
 
   /** Shows the message at once, sends it when it can be sent, and has the answer written into the conversation. */
-  async send(text: string): Promise<void> {
-    const content = text.trim();
+  async send(text: string, attachments: Attachment[] = []): Promise<void> {
+    // A message needs words: a file alone is sent under its name.
+    const content = text.trim() || attachments.map(({ filename }) => filename).join(", ");
     if (!content) return;
     if (this.#resuming) await this.#resuming;
-    const own = this.#add(message({ role: "user", content, status: this.busy || !this.online ? "queued" : "sending" }));
+    const status = this.busy || !this.online ? "queued" : "sending";
+    const own = this.#add(message({ role: "user", content, attachments, status }));
     this.#own.push(own.id);
     this.#share(own, true);
     if (own.status === "sending") await this.#ask(own);
@@ -150,21 +156,22 @@ export class Chat {
     const answer = this.messages.find(isOpen);
     if (!answer) return;
     answer.status = "stopped";
-    if (this.#session) void this.#transport.stop(this.#session, answer.id).catch(() => {});
+    if (this.session) void this.transport.stop(this.session, answer.id).catch(() => {});
     if (this.#running?.answer === answer) this.#running.abort.abort();
     this.#share(answer, true);
   }
 
   /** Opens a session early, so that the first message need not wait for it. */
   prepare(): void {
-    if (this.#prepared || this.#session || this.store.session) return;
+    if (this.#prepared || this.session || this.store.session) return;
     this.#prepared = true;
     this.#open().catch(() => {});
   }
 
   async identify(identity: Identity): Promise<void> {
     this.#identity = { ...identity };
-    if (this.#session || this.store.session) await this.#loadHistory();
+    this.identified = true;
+    if (this.session || this.store.session) await this.#loadHistory();
   }
 
   /** Begins anew: the conversation so far is forgotten on this device. */
@@ -172,8 +179,10 @@ export class Chat {
     this.#running?.abort.abort();
     this.#running = null;
     this.#forget();
+    this.store.known = false;
     this.messages = [];
     this.history = "none";
+    this.latest = null;
     if (!told) this.#tell({ kind: "reset" });
   }
 
@@ -194,10 +203,9 @@ export class Chat {
     const running = (this.#running = { answer, abort });
     try {
       own.failure = null;
-      const response = await this.#post(own.content, abort.signal);
+      const body = { message: own.content, attachments: own.attachments.map(({ id }) => id) };
+      const response = await this.call("chat", { body, signal: abort.signal });
       own.status = "sent";
-      this.store.session = this.#session;
-      this.#tell({ kind: "session" });
       this.#options.emit("message:sent", { id: own.id, text: own.content });
       if (response.status === 202 || !response.body) {
         own.status = "delivered";
@@ -224,16 +232,58 @@ export class Chat {
     }
   }
 
-  async #post(text: string, signal: AbortSignal): Promise<Response> {
-    const session = this.#session ?? (await this.#open());
-    try {
-      return await this.#transport.chat(session, text, signal);
-    } catch (error) {
-      if ((error as ApiError).status !== 401) throw error;
-      // The session has run out, or was removed: the message need not suffer for it.
+  /** The session, made where there is none, and kept on the device: the visitor does something. */
+  async begin(): Promise<Session> {
+    const session = this.session ?? (await this.#open());
+    this.store.session = session;
+    return session;
+  }
+
+  /** A request in the visitor's session, which is made where there is none. */
+  async call(path: string, init: Call): Promise<Response> {
+    const post = async (): Promise<Response> =>
+      this.transport.call(path, this.session ?? (await this.#open()), { method: "POST", ...init });
+    const response = await post().catch((error: ApiError) => {
+      if (error.status !== 401) throw error;
+      // The session has run out, or was removed: what the visitor does need not suffer for it.
       this.#forget();
-      return this.#transport.chat(await this.#open(), text, signal);
-    }
+      return post();
+    });
+    this.store.session = this.session;
+    this.#tell({ kind: "session" });
+    return response;
+  }
+
+  /** Asks what was said elsewhere, and adds what is not here yet. */
+  async sync(): Promise<void> {
+    if (!this.session) return;
+    this.latest = await this.transport.session(this.session, this.#metadata(), null);
+    for (const each of this.latest.messages ?? []) this.hear(each);
+  }
+
+  /** A message as the server tells of it: one of those that are here, or a new one. */
+  hear(stored: StoredMessage): void {
+    const heard = fromStored(stored);
+    if (!heard || isOpen(heard) || this.history === "loading") return;
+    if (this.messages.some(({ id, remote }) => id === heard.id || remote === heard.id)) return;
+    /** What has no id of the server's yet. */
+    const own = ({ id, remote }: Message): boolean => !remote && !/^msg_/.test(id);
+    if (heard.role === "user") {
+      const sent = this.messages.find((each) => own(each) && each.status !== "queued" && each.content === heard.content);
+      if (sent) {
+        sent.remote = heard.id;
+        return;
+      }
+    } else if (heard.role === "assistant" && this.messages.some((each) => isOpen(each) && own(each))) return;
+    this.#add(heard);
+    if (heard.role === "user") return;
+    for (const each of this.messages) if (each.status === "delivered") each.status = "sent";
+    this.#options.emit("message:received", { id: heard.id, text: heard.content, role: heard.role as "agent" });
+  }
+
+  /** A line in the conversation about what happened. */
+  note(content: string): void {
+    this.#add(message({ role: "event", content, status: "done" }));
   }
 
   /** What waits for its turn. */
@@ -261,7 +311,7 @@ export class Chat {
       }
       this.#take(answer, event);
       if (event.type === "start" && event.sessionToken)
-        this.#keep({ ...this.#session, sessionToken: event.sessionToken });
+        this.#keep({ ...this.session, sessionToken: event.sessionToken });
     }
   }
 
@@ -323,9 +373,9 @@ export class Chat {
     try {
       for (const wait of reconnect) {
         await pause(wait);
-        if (abort.signal.aborted || !this.#session) return;
+        if (abort.signal.aborted || !this.session) return;
         try {
-          const { body } = await this.#transport.resume(this.#session, answer.id, lastEventId, abort.signal);
+          const { body } = await this.transport.resume(this.session, answer.id, lastEventId, abort.signal);
           if (!body) break;
           if (lastEventId === null) Object.assign(answer, { content: "", sources: [], citations: [] });
           for await (const event of readChatStream(watched(body), (id) => (lastEventId = id))) {
@@ -341,8 +391,8 @@ export class Chat {
       }
       for (const wait of history) {
         await pause(wait);
-        if (abort.signal.aborted || !this.#session) return;
-        const stored = await this.#transport.session(this.#session, this.#metadata(), null).catch(() => null);
+        if (abort.signal.aborted || !this.session) return;
+        const stored = await this.transport.session(this.session, this.#metadata(), null).catch(() => null);
         const found = stored?.messages?.map(fromStored).find((each) => each?.id === answer.id);
         if (found && !isOpen(found)) {
           Object.assign(answer, found);
@@ -358,9 +408,12 @@ export class Chat {
   }
 
   #open(): Promise<Session> {
-    return (this.#making ??= this.#transport
+    return (this.#making ??= this.transport
       .session(this.store.session, this.#metadata(), this.#identity)
-      .then(({ sessionId, sessionToken }) => (this.#session = { sessionId, sessionToken }))
+      .then((answer) => {
+        this.latest = answer;
+        return (this.session = { sessionId: answer.sessionId, sessionToken: answer.sessionToken });
+      })
       .finally(() => (this.#making = null)));
   }
 
@@ -373,11 +426,11 @@ export class Chat {
   }
 
   #keep(session: Partial<Session>): void {
-    if (session.sessionToken) this.store.session = this.#session = session as Session;
+    if (session.sessionToken) this.store.session = this.session = session as Session;
   }
 
   #forget(): void {
-    this.store.session = this.#session = this.#making = null;
+    this.store.session = this.session = this.#making = null;
   }
 
   /** Adds a message and gives back the live one: what the state holds, not what was put in. */
@@ -410,7 +463,7 @@ export class Chat {
 
   #heard(note: Note): void {
     if (note.kind === "reset") this.reset(true);
-    else if (note.kind === "session") this.#session = this.store.session;
+    else if (note.kind === "session") this.session = this.store.session;
     else if (note.kind === "left") {
       // The tab that read the answer is gone: this one goes on.
       const open = this.messages.find(({ id }) => id === note.id);
@@ -421,7 +474,7 @@ export class Chat {
   /** A message of another tab: the one that is known already, or a new one. */
   #merge(heard: Message): void {
     const known =
-      this.messages.find(({ id }) => id === heard.id) ??
+      this.messages.find(({ id }) => id === heard.id || id === heard.remote) ??
       // A question that came with the history bears the server's id, not the one its tab gave it.
       this.messages
         .slice(-2)

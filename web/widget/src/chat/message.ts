@@ -1,5 +1,6 @@
 /** One message of the conversation, as it is shown, and how the server's becomes one. */
 import type { Citation, Source } from "@illumichat/api";
+import type { Attachment } from "../types.ts";
 
 export type Role = "user" | "assistant" | "agent" | "event";
 export type Status =
@@ -29,6 +30,8 @@ export interface Failure {
 
 export interface Message {
   id: string;
+  /** What the server calls a message that was written here. */
+  remote: string | null;
   role: Role;
   content: string;
   status: Status;
@@ -37,6 +40,9 @@ export interface Message {
   author: string | null;
   sources: Source[];
   citations: Citation[];
+  attachments: Attachment[];
+  /** What the visitor thinks of an answer. */
+  rating: "up" | "down" | null;
   /** Whether a tool is at work, for the line that says so. */
   tool: boolean;
   answered: boolean | null;
@@ -45,12 +51,15 @@ export interface Message {
 
 export const message = (part: Partial<Message> & Pick<Message, "role">): Message => ({
   id: crypto.randomUUID?.() ?? `local-${Math.random().toString(36).slice(2)}`,
+  remote: null,
   content: "",
   status: part.role === "user" ? "sending" : "waiting",
   at: new Date().toISOString(),
   author: null,
   sources: [],
   citations: [],
+  attachments: [],
+  rating: null,
   tool: false,
   answered: null,
   failure: null,
@@ -67,6 +76,9 @@ export interface StoredMessage {
   author?: { name?: string | null } | string | null;
   sources?: Source[] | null;
   citations?: Citation[] | null;
+  attachments?: Attachment[] | null;
+  /** 1 to 5. */
+  feedback?: number | null;
   answered?: boolean | null;
 }
 
@@ -92,6 +104,8 @@ export function fromStored(stored: StoredMessage): Message | null {
     author: (typeof stored.author === "string" ? stored.author : stored.author?.name) ?? null,
     sources: stored.sources ?? [],
     citations: stored.citations ?? [],
+    attachments: stored.attachments ?? [],
+    rating: stored.feedback ? (stored.feedback > 3 ? "up" : stored.feedback < 3 ? "down" : null) : null,
     answered: stored.answered ?? null,
     failure: status === "error" ? { code: "internal:widget", until: 0, retry: true } : null,
   });

@@ -8,9 +8,11 @@ export interface Session {
 export interface Storage {
   session: Session | null;
   draft: string;
+  /** Whether the visitor has left an address in this session. */
+  known: boolean;
 }
 
-/** The two values of one assistant, in the page's own storage. Where a browser denies that, they last as long as the page. */
+/** The values of one assistant, in the page's own storage. Where a browser denies that, they last as long as the page. */
 export function storage(assistantId: string): Storage {
   const access = (kind: "localStorage" | "sessionStorage", name: string, value?: string): string => {
     const key = `illumichat:${name}:${assistantId}`;
@@ -32,6 +34,12 @@ export function storage(assistantId: string): Storage {
     },
     set session(session) {
       access("localStorage", "session", session ? JSON.stringify(session) : "");
+    },
+    get known() {
+      return !!access("localStorage", "known");
+    },
+    set known(known) {
+      access("localStorage", "known", known ? "1" : "");
     },
     get draft() {
       return access("sessionStorage", "draft");

@@ -8,15 +8,27 @@ export interface SessionAnswer {
   sessionId: string;
   sessionToken: string;
   conversationId?: string | null;
+  /** Who answers, and the person who does. */
+  handler?: "ai" | "human" | null;
+  status?: "open" | "pending" | "closed" | null;
+  agent?: { name: string } | null;
+  /** Who the visitor has been proved to be. */
+  contact?: object | null;
+  unread?: number;
   messages?: StoredMessage[] | null;
 }
 
+export interface Call extends Omit<RequestInit, "body"> {
+  body?: object;
+  headers?: Record<string, string>;
+}
+
 export class Transport {
-  #base: string;
+  readonly base: string;
 
   /** `api` is the server's address without a slash at its end. */
   constructor(api: string, assistantId: string) {
-    this.#base = `${api}/api/widget/${encodeURIComponent(assistantId)}`;
+    this.base = `${api}/api/widget/${encodeURIComponent(assistantId)}`;
   }
 
   /** Makes a session, or takes up the one that the token opens. */
@@ -26,34 +38,25 @@ export class Transport {
     identity: Identity | null,
   ): Promise<SessionAnswer> {
     const body = { ...session, metadata, ...(identity && { identity }) };
-    return (await this.#call("session", null, { method: "POST", body })).json() as Promise<SessionAnswer>;
-  }
-
-  /** Sends a message; the answer's body is the event stream, or with status 202 a person will answer. */
-  chat(session: Session, text: string, signal: AbortSignal): Promise<Response> {
-    return this.#call("chat", session, { method: "POST", body: { message: text }, signal });
+    return (await this.call("session", null, { method: "POST", body })).json() as Promise<SessionAnswer>;
   }
 
   /** Goes on with an answer whose connection broke. */
   resume(session: Session, messageId: string, lastEventId: string | null, signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = lastEventId === null ? {} : { "Last-Event-ID": lastEventId };
-    return this.#call(`messages/${encodeURIComponent(messageId)}/stream`, session, { headers, signal });
+    return this.call(`messages/${encodeURIComponent(messageId)}/stream`, session, { headers, signal });
   }
 
   async stop(session: Session, messageId: string): Promise<void> {
-    await this.#call(`messages/${encodeURIComponent(messageId)}/stop`, session, { method: "POST" });
+    await this.call(`messages/${encodeURIComponent(messageId)}/stop`, session, { method: "POST" });
   }
 
-  async #call(
-    path: string,
-    session: Session | null,
-    { body, headers = {}, ...init }: Omit<RequestInit, "body"> & { body?: object; headers?: Record<string, string> },
-  ): Promise<Response> {
+  async call(path: string, session: Session | null, { body, headers = {}, ...init }: Call): Promise<Response> {
     if (body) headers["Content-Type"] = "application/json";
     if (session) headers.Authorization = `Widget ${session.sessionToken}`;
     let response: Response;
     try {
-      response = await fetch(`${this.#base}/${path}`, {
+      response = await fetch(`${this.base}/${path}`, {
         ...init,
         headers,
         credentials: "omit",

@@ -19,6 +19,7 @@ const LOADERS: Record<string, () => Promise<{ default: Strings }>> = {
 };
 export const LOCALES = ["en", ...Object.keys(LOADERS)];
 
+/** Those of the forms are there in English once the forms are. */
 export interface Language {
   /** The tag to format numbers and times with. */
   tag: string;
@@ -33,11 +34,9 @@ export async function language(
 ): Promise<Language> {
   const tag = wished.flatMap(canonical).find((each) => LOCALES.includes(base(each))) ?? "en";
   // A language file that cannot be had must not keep anybody from asking.
-  const strings = await (LOADERS[base(tag)]?.() ?? Promise.resolve({ default: en })).then(
-    (module) => module.default,
-    () => en,
-  );
-  return { tag, dir: /^(?:ar|he)$/.test(base(tag)) ? "rtl" : "ltr", strings: { ...strings, ...own } };
+  const english: { default: Strings } = { default: en };
+  const strings = await (LOADERS[base(tag)]?.() ?? Promise.resolve(english)).catch(() => english);
+  return { tag, dir: /^(?:ar|he)$/.test(base(tag)) ? "rtl" : "ltr", strings: { ...strings.default, ...own } };
 }
 
 const base = (tag: string): string => tag.split("-", 1)[0]!;

@@ -18,17 +18,16 @@ export const mount: Mount = async (host: Host) => {
     locale: chosen.tag,
     emit: (event, detail) => {
       emit(event, ...([detail] as never));
-      if (event === "message:received" && !view.shown) count(unread + 1);
+      if (event === "message:received" && !view.shown) view.count(view.unread + 1);
     },
   });
   const view = new View(host, chat, chosen);
-  let unread = 0;
   const update = launcher(host, chosen.strings);
-  const count = (value: number): void => {
-    if (value === unread) return;
-    unread = value;
-    update(view.shown, unread);
-    emit("unread", { count: unread });
+  view.count = (count) => {
+    if (count === view.unread) return;
+    view.unread = count;
+    update(view.shown, count);
+    emit("unread", { count });
   };
   update(false, 0);
   // The page's shortcuts are not meant for what somebody types here.
@@ -47,32 +46,42 @@ export const mount: Mount = async (host: Host) => {
   root.append(box);
   const panel = create(Panel, { target: box, props: { box }, context: new Map([["view", view]]) });
   let before: HTMLElement | null = null;
+  // Somebody who has written before may have been answered meanwhile.
+  if (chat.store.session) {
+    void chat.resume().then(() => {
+      const { unread, handler, status } = chat.latest ?? {};
+      if (unread || handler === "human" || status === "pending") void view.load();
+    });
+  }
 
   return {
     show(focus) {
       before = document.activeElement as HTMLElement | null;
       view.shown = true;
       if (focus) view.focus++;
-      update(true, unread);
-      count(0);
+      update(true, 0);
+      view.count(0);
       view.remember(true);
       void chat.resume();
+      void view.load();
     },
     hide() {
       view.shown = false;
-      update(false, unread);
+      update(false, view.unread);
       view.remember(false);
       (host.button.offsetHeight ? host.button : before)?.focus({ preventScroll: true });
     },
     async send(text) {
       await chat.resume();
-      await chat.send(text);
+      await view.load();
+      await view.send(text);
     },
     identify: (identity) => chat.identify(identity),
     reset: () => chat.reset(),
     destroy() {
       ended.abort();
       view.remember(false);
+      view.forms?.end();
       chat.destroy();
       void unmount(panel);
       box.remove();

@@ -1,8 +1,11 @@
 /** Whether the panel is seen, and what its parts share. */
 import { getContext } from "svelte";
+import type { Announcer } from "../chat/announcer.ts";
 import type { Chat } from "../chat/chat.svelte.ts";
+import type { Filer } from "../files/files.ts";
+import type { Forms } from "../forms/forms.ts";
 import type { Language } from "../locales/index.ts";
-import type { Host } from "../types.ts";
+import type { Attachment, Host } from "../types.ts";
 
 /** The panel's one view, which `mount` hands to all of its components. */
 export const useView = (): View => getContext("view");
@@ -11,15 +14,45 @@ export class View {
   shown = $state(false);
   /** Counts up each time that the focus should go into the panel. */
   focus = $state(0);
+  /** What a first question can do without: forms, files, people. It comes when the panel is opened. */
+  forms = $state.raw<Forms | null>(null);
+  /** Files in messages, where there are any. */
+  filer = $state.raw<Filer | null>(null);
+  /** The person who answers, and what the line below the name says, where it is not the usual. */
+  person = $state<string | null>(null);
+  standing = $state<string | null>(null);
+  /** Files that go with the next message, and whether one is still on its way. */
+  files = $state.raw<Attachment[]>([]);
+  uploading = $state(false);
 
   readonly host: Host;
   readonly chat: Chat;
   readonly language: Language;
+  announcer: Announcer | undefined;
+  /** Sets how many messages are unread. */
+  count!: (count: number) => void;
+  unread = 0;
+  #loading: Promise<void> | null = null;
 
   constructor(host: Host, chat: Chat, language: Language) {
     this.host = host;
     this.chat = chat;
     this.language = language;
+  }
+
+  load(): Promise<void> {
+    return (this.#loading ??= import("../forms/forms.ts").then(
+      ({ attach }) => void (this.forms = attach(this)),
+      () => void (this.#loading = null),
+    ));
+  }
+
+  /** Sends what was written with the files that are ready; what a form stands before waits for the form. */
+  send(text: string): Promise<void> {
+    if (this.forms?.holds(text)) return Promise.resolve();
+    const { files } = this;
+    this.files = [];
+    return this.chat.send(text, files);
   }
 
   get inline(): boolean {

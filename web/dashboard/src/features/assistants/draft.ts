@@ -1,5 +1,5 @@
 /** The editable part of an assistant as the form holds it, and what of it has changed. */
-import type { Assistant, AssistantInput, WidgetSettings } from "@illumichat/api";
+import type { Assistant, AssistantInput } from "@illumichat/api";
 
 export interface Draft {
   name: string;
@@ -12,11 +12,8 @@ export interface Draft {
   maxTokens: number;
   welcomeMessage: string;
   fallbackMessage: string;
-  widgetEnabled: boolean;
   /** One a line. */
   suggestedQuestions: string;
-  /** One a line. */
-  domains: string;
 }
 
 export function toDraft(assistant: Assistant): Draft {
@@ -30,9 +27,7 @@ export function toDraft(assistant: Assistant): Draft {
     maxTokens: assistant.maxTokens,
     welcomeMessage: assistant.welcomeMessage ?? "",
     fallbackMessage: assistant.fallbackMessage ?? "",
-    widgetEnabled: assistant.widgetEnabled,
     suggestedQuestions: assistant.suggestedQuestions.join("\n"),
-    domains: assistant.widget.domains.join("\n"),
   };
 }
 
@@ -56,11 +51,7 @@ export function changes(assistant: Assistant, draft: Draft): AssistantInput {
   if (draft.maxTokens !== saved.maxTokens) changed.maxTokens = draft.maxTokens;
   if (draft.welcomeMessage !== saved.welcomeMessage) changed.welcomeMessage = draft.welcomeMessage || null;
   if (draft.fallbackMessage !== saved.fallbackMessage) changed.fallbackMessage = draft.fallbackMessage || null;
-  if (draft.widgetEnabled !== saved.widgetEnabled) changed.widgetEnabled = draft.widgetEnabled;
   const questions = lines(draft.suggestedQuestions);
   if (questions.join("\n") !== saved.suggestedQuestions) changed.suggestedQuestions = questions;
-  const domains = lines(draft.domains);
-  // The server lays it over what there is; its document can only say that it is the whole object.
-  if (domains.join("\n") !== saved.domains) changed.widget = { domains } as WidgetSettings;
   return changed;
 }

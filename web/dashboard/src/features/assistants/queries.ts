@@ -6,7 +6,11 @@ export const assistantKeys = {
   all: (ws: string) => ["assistants", ws] as const,
   one: (ws: string, id: string) => ["assistants", ws, id] as const,
   projects: (ws: string, id: string) => ["assistants", ws, id, "projects"] as const,
+  grants: (ws: string, id: string) => ["assistants", ws, id, "grants"] as const,
+  versions: (ws: string, id: string) => ["assistants", ws, id, "versions"] as const,
 };
+
+export const PAGE = 20;
 
 export const listAssistants = (ws: string) => ({
   queryKey: assistantKeys.all(ws),
@@ -37,6 +41,9 @@ export const updateAssistant = (ws: string, id: string, body: AssistantInput) =>
 export const deleteAssistant = (ws: string, id: string) =>
   unwrap(api.DELETE("/api/workspaces/{ws}/assistants/{id}", { params: { path: { ws, id } } }));
 
+export const duplicateAssistant = (ws: string, id: string) =>
+  unwrap(api.POST("/api/workspaces/{ws}/assistants/{id}/duplicate", { params: { path: { ws, id } } }));
+
 export const connectProject = (ws: string, id: string, projectId: string) =>
   unwrap(api.POST("/api/workspaces/{ws}/assistants/{id}/projects", { params: { path: { ws, id } }, body: { projectId } }));
 
@@ -44,3 +51,31 @@ export const disconnectProject = (ws: string, id: string, projectId: string) =>
   unwrap(
     api.DELETE("/api/workspaces/{ws}/assistants/{id}/projects/{project_id}", { params: { path: { ws, id, project_id: projectId } } }),
   );
+
+export const listMembers = (ws: string) => ({
+  queryKey: ["members", ws, "all"] as const,
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/members", { params: { path: { ws }, query: { limit: 100 } } })),
+});
+
+export const listGrants = (ws: string, id: string) => ({
+  queryKey: assistantKeys.grants(ws, id),
+  queryFn: () =>
+    unwrap(api.GET("/api/workspaces/{ws}/assistants/{id}/access", { params: { path: { ws, id }, query: { limit: 100 } } })),
+});
+
+export const grantAccess = (ws: string, id: string, userId: string) =>
+  unwrap(api.PUT("/api/workspaces/{ws}/assistants/{id}/access/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+
+export const revokeAccess = (ws: string, id: string, userId: string) =>
+  unwrap(api.DELETE("/api/workspaces/{ws}/assistants/{id}/access/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+
+export const listVersions = (ws: string, id: string, offset: number) => ({
+  queryKey: [...assistantKeys.versions(ws, id), offset] as const,
+  queryFn: () =>
+    unwrap(
+      api.GET("/api/workspaces/{ws}/assistants/{id}/versions", { params: { path: { ws, id }, query: { limit: PAGE, offset } } }),
+    ),
+});
+
+export const restoreVersion = (ws: string, id: string, number: number) =>
+  unwrap(api.POST("/api/workspaces/{ws}/assistants/{id}/versions/{number}/restore", { params: { path: { ws, id, number } } }));

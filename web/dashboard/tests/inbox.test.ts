@@ -1,0 +1,116 @@
+import type { Conversation, Message } from "@illumichat/api";
+import { describe, expect, test } from "vitest";
+import { plain } from "../src/features/inbox/drafts.svelte.ts";
+import { type Filter, fromSearch, sift, snoozeChoices, toQuery, waitingQuery } from "../src/features/inbox/filter.ts";
+import { type Pages, withMessage } from "../src/features/inbox/patch.ts";
+import { backoff, parseLive } from "../src/session/live.ts";
+import { find } from "../src/shell/palette.ts";
+
+const filter: Filter = { status: "open", whose: "all", channel: "", q: "", offset: 0 };
+
+describe("the inbox's filter", () => {
+  test("shows what is open, and who waits above it", () => {
+    expect(toQuery(filter, "usr_1")).toEqual({ limit: 30, offset: 0, inbox: true, status: "open", snoozed: false });
+    expect(waitingQuery(filter)).toEqual({ limit: 100, offset: 0, inbox: true, status: "pending" });
+  });
+
+  test("asks for what waits only once", () => {
+    const waiting: Filter = { ...filter, whose: "waiting" };
+    expect(toQuery(waiting, "usr_1")).toMatchObject({ status: "pending" });
+    expect(waitingQuery(waiting)).toBeNull();
+    expect(waitingQuery({ ...filter, status: "closed" })).toBeNull();
+    expect(waitingQuery({ ...filter, channel: "dashboard" })).toBeNull();
+  });
+
+  test("finds one's own, by the dashboard and the API, where they are wanted", () => {
+    expect(toQuery({ ...filter, status: "all", channel: "everything" }, "usr_1")).toEqual({ limit: 30, offset: 0 });
+    expect(toQuery({ ...filter, status: "all", channel: "api", q: "lamp" }, "usr_1")).toEqual({ limit: 30, offset: 0, channel: "api", q: "lamp" });
+  });
+
+  test("sifts here what the server cannot", () => {
+    const list = [{ id: "a", assigneeId: null }, { id: "b", assigneeId: "usr_1" }] as Conversation[];
+    expect(sift("unassigned", list).map((each) => each.id)).toEqual(["a"]);
+    expect(sift("all", list)).toBe(list);
+    expect(toQuery({ ...filter, whose: "unassigned", offset: 30 }, "usr_1")).toMatchObject({ handler: "human", offset: 0, limit: 100 });
+  });
+
+  test("is read from an address, whatever it says", () => {
+    expect(fromSearch("?status=all&channel=everything&whose=nobody")).toEqual({ ...filter, status: "all", channel: "everything" });
+  });
+});
+
+describe("snoozing", () => {
+  const keys = (now: Date) => snoozeChoices(now).map((each) => each.key);
+
+  test("offers the evening while it is ahead", () => {
+    expect(keys(new Date(2026, 10, 17, 10))).toEqual(["hour", "evening", "tomorrow", "week"]);
+    expect(keys(new Date(2026, 10, 17, 19))).toEqual(["hour", "tomorrow", "week"]);
+  });
+
+  test("does not offer Monday twice", () => {
+    expect(keys(new Date(2026, 10, 22, 19))).toEqual(["hour", "tomorrow"]);
+    const monday = snoozeChoices(new Date(2026, 10, 23, 19)).at(-1);
+    expect(monday).toEqual({ key: "week", at: new Date(2026, 10, 30, 9) });
+  });
+
+  test("never goes back in time", () => {
+    for (let hour = 0; hour < 24 * 8; hour += 1) {
+      const now = new Date(2026, 10, 17, hour, 59);
+      for (const { at } of snoozeChoices(now)) expect(at.getTime()).toBeGreaterThan(now.getTime());
+    }
+  });
+});
+
+describe("a message that the stream tells of", () => {
+  const message = (id: string, content = "") => ({ id, content }) as Message;
+  const pages: Pages = {
+    pages: [
+      { data: [message("3"), message("4")], total: 4, limit: 2 },
+      { data: [message("1"), message("2")], total: 4, limit: 2 },
+    ],
+    pageParams: [undefined, "before"],
+  };
+
+  test("comes at the end of the newest page", () => {
+    const [first, second] = withMessage(pages, message("5")).pages;
+    expect(first?.data.map((each) => each.id)).toEqual(["3", "4", "5"]);
+    expect(first?.total).toBe(5);
+    expect(second).toBe(pages.pages[1]);
+  });
+
+  test("replaces itself, wherever it stands", () => {
+    const changed = withMessage(pages, message("1", "new"));
+    expect(changed.pages[1]?.data[0]?.content).toBe("new");
+    expect(changed.pages[0]?.data).toHaveLength(2);
+  });
+});
+
+describe("the event stream", () => {
+  test("passes over what it does not understand", () => {
+    expect(parseLive('{"type":"typing","conversationId":"c"}')).toEqual({ type: "typing", conversationId: "c" });
+    for (const text of ["", "null", "[]", '"typing"', '{"kind":"x"}', "{"]) expect(parseLive(text)).toBeNull();
+  });
+
+  test("waits longer each time, within half a minute", () => {
+    expect(backoff(1, 0)).toBe(500);
+    expect(backoff(1, 1)).toBe(1000);
+    expect(backoff(3, 1)).toBe(4000);
+    expect(backoff(50, 1)).toBe(30_000);
+  });
+});
+
+test("a suggested reply has no marks of citations", () => {
+  expect(plain("Paste it [1]. Then save [2, 3]!")).toBe("Paste it. Then save!");
+  expect(plain("An array[0] in `a[i]`")).toBe("An array in `a[i]`");
+});
+
+describe("the palette", () => {
+  const places = ["Home", "Inbox", "Knowledge", "Menü"].map((name) => ({ href: name, name, group: "Page" }));
+
+  test("finds by every word, without regard to accents", () => {
+    expect(find(places, "in").map((each) => each.name)).toEqual(["Inbox"]);
+    expect(find(places, "menu").map((each) => each.name)).toEqual(["Menü"]);
+    expect(find(places, "page know").map((each) => each.name)).toEqual(["Knowledge"]);
+    expect(find(places, "  ")).toHaveLength(4);
+  });
+});

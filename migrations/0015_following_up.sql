@@ -20,3 +20,6 @@ create table inbox_views (
     updated_at integer not null
 ) strict;
 create unique index inbox_views_by_name on inbox_views (workspace_id, coalesce(user_id, ''), name);
+
+-- Whether somebody was erased lately is asked after every attempt to deliver something.
+create index events_of_erasures on events (workspace_id, created_at) where kind = 'contact.deleted';

@@ -81,6 +81,10 @@ pub struct ChatRequest {
 #[serde(rename_all = "camelCase")]
 pub struct SendMessage {
     content: String,
+    /// Ids of the caller's uploads, each used once.
+    #[serde(default)]
+    #[oai(default)]
+    attachments: Vec<String>,
     /// False answers one JSON object instead of a stream.
     stream: Option<bool>,
     /// Whether the web may be searched for this message, where the assistant may at all.
@@ -193,6 +197,9 @@ impl MessagesApi {
         body: Body<SendMessage>,
     ) -> Result<ChatReply> {
         let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
+        if body.0.attachments.len() > 10 {
+            return Err(Error::invalid("attachments", "must have at most 10 entries").context("chat"));
+        }
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
@@ -200,7 +207,8 @@ impl MessagesApi {
         })?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
         let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.0.web_search };
-        let answering = start(&app, &answers, assistant, asker(&who), question).await?;
+        let asker = Asker { attachments: body.0.attachments, ..asker(&who) };
+        let answering = start(&app, &answers, assistant, asker, question).await?;
         Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
     }
 }

@@ -46,6 +46,8 @@ pub struct Config {
     #[serde(skip)]
     pub reader: Option<PathBuf>,
     pub smtp: Smtp,
+    /// After how many days conversations are deleted, where a workspace does not say; `None` keeps them.
+    pub retention_days: Option<std::num::NonZeroU16>,
     /// OpenID Connect providers that people may sign in with, by the name in their address.
     pub oidc: BTreeMap<String, Oidc>,
     pub mcp: Mcp,
@@ -212,6 +214,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             egress: Egress::default(),
             airgap: false,
+            retention_days: None,
             signup: Signup::Invite,
             workspaces: Workspaces::default(),
             default_model: None,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     attachments,
-    model::{Conversation, ConversationStatus, Message, MessageRole, MessageStatus},
+    model::{Conversation, ConversationStatus, Message, MessageRole, MessageStatus, title_of},
     outgoing,
     store::{self, NewConversation, Outcome},
 };
@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     events::{self, Kind, NewEvent},
     ids::prefix,
+    workspaces,
 };
 
 /// The job that wakes a conversation that sleeps: its payload is `{conversationId, until}`.
@@ -83,10 +84,9 @@ pub fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, before: &Conversation, m
 pub fn say(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, new: &NewMessage<'_>, now: Timestamp) -> Result<Message> {
     if new.role == MessageRole::User {
         let before = get_conversation(tx, workspace_id, conversation_id)?;
-        if before.status == ConversationStatus::Closed || before.snoozed_until.is_some() {
-            let status = if before.status == ConversationStatus::Closed { ConversationStatus::Open } else { before.status };
-            save(app, tx, workspace_id, &before, Conversation { status, snoozed_until: None, ..before.clone() }, now)?;
-        }
+        let status = if before.status == ConversationStatus::Closed { ConversationStatus::Open } else { before.status };
+        let title = better_title(tx, workspace_id, &before, new.content)?;
+        save(app, tx, workspace_id, &before, Conversation { status, title, snoozed_until: None, ..before.clone() }, now)?;
     }
     let id = app.ids.new_id(prefix::MESSAGE, now);
     store::append_message(tx, workspace_id, conversation_id, &id, new.role, new.content, new.author, MessageStatus::Complete, now)?;
@@ -98,6 +98,20 @@ pub fn say(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, ne
     }
     outgoing::tell(app, tx, workspace_id, conversation_id, &id, now)?;
     store::find_message(tx, workspace_id, conversation_id, &id)?.ok_or_else(|| Error::not_found("message"))
+}
+
+/// What a conversation is called once this is said in it: a greeting makes a title only until something is asked. A title
+/// that people gave stays.
+fn better_title(tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, said: &str) -> Result<Option<String>> {
+    const OPENING: i64 = 6;
+    let Some(title) = &conversation.title else { return Ok((!said.trim().is_empty()).then(|| title_of(said))) };
+    let says_little = |text: &str| text.split_whitespace().count() < 3 && text.chars().count() < 25;
+    if conversation.message_count == 0 || conversation.message_count > OPENING || !says_little(title) || says_little(said) {
+        return Ok(Some(title.clone()));
+    }
+    let earlier = store::list_messages(tx, workspace_id, &conversation.id, None, OPENING)?;
+    let made_of = earlier.iter().any(|message| message.role == MessageRole::User && title_of(&message.content) == *title);
+    Ok(Some(if made_of { title_of(said) } else { title.clone() }))
 }
 
 /// A line about what happened, for the people of the workspace.
@@ -125,4 +139,17 @@ pub fn delete(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timesta
     store::delete_conversation(tx, workspace_id, id)?;
     let data = json!({"id": id, "channel": conversation.channel, "userId": conversation.user_id});
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ConversationDeleted, resource_id: id, data })
+}
+
+/// Deletes conversations that are older than their workspace keeps them; a bounded number at a time. Whether there may be more.
+pub fn delete_old(app: &App, tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
+    const BATCH: usize = 100;
+    let mut left = BATCH;
+    for (workspace_id, days) in workspaces::store::list_retention(tx, app.config.retention_days.map(|days| i64::from(days.get())))? {
+        let since = Timestamp::from_millis(now.millis() - days * 24 * 3_600_000);
+        let old = store::list_silent_since(tx, &workspace_id, since, i64::try_from(left).unwrap_or(0))?;
+        left -= old.len();
+        old.iter().try_for_each(|id| delete(app, tx, &workspace_id, id, now))?;
+    }
+    Ok(left == 0)
 }

@@ -205,6 +205,12 @@ pub fn set_pending(tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timestamp) ->
     Ok(())
 }
 
+/// The conversations in which nothing was said since then; so many at a time.
+pub fn list_silent_since(connection: &Connection, workspace_id: &str, since: Timestamp, limit: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("select id from conversations where workspace_id = ?1 and last_message_at < ?2 order by last_message_at limit ?3")?;
+    Ok(statement.query_map((workspace_id, since, limit), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
 /// Its messages go with it by the foreign key, whose actions fire the triggers that keep the search index in step.
 pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<bool> {
     Ok(tx.prepare_cached("delete from conversations where workspace_id = ?1 and id = ?2")?.execute((workspace_id, id))? > 0)

@@ -5,4 +5,4 @@ mod kind;
 mod store;
 
 pub use kind::Kind;
-pub use store::{Event, NewEvent, emit, happened_since, last, list_after, list_of, position, prune, set_position};
+pub use store::{Event, NewEvent, emit, erased_since, last, list_after, list_of, position, prune, set_position};

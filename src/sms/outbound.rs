@@ -122,7 +122,11 @@ fn prepare(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, me
     let Some((assistant_id, phone, contact_id)) = store::find_party(tx, workspace_id, conversation_id)? else { return Ok(Vec::new()) };
     let now = app.now();
     // What a person wrote is sent as it was written.
-    let body = if message.role == MessageRole::Assistant { text::plain(&message.content) } else { message.content };
+    let mut body = if message.role == MessageRole::Assistant { text::plain(&message.content) } else { message.content };
+    for file in &message.attachments {
+        // A phone opens a link; whoever has it may read the file.
+        body = format!("{}\n{}{}", body.trim_end(), app.config.public_url(), file.url).trim_start().to_owned();
+    }
     for (part, body) in (0..).zip(text::split(&body)) {
         let id = app.ids.new_id(prefix::MESSAGE, now);
         store::insert_message(

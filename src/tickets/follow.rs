@@ -25,13 +25,16 @@ pub async fn check_targets(app: App, job: Job) -> Result<()> {
 }
 
 const READER: &str = "tickets";
+const BATCH: i64 = 500;
 
 /// Reads the events as they come and opens the tickets that waited for a customer's message, whichever channel it came by.
 pub async fn follow_messages(app: App, stop: CancellationToken) {
     let mut committed = app.db.committed();
+    // What was looked at and left alone need not be looked at again.
+    let mut seen = 0;
     loop {
         committed.borrow_and_update();
-        match follow(&app).await {
+        match follow(&app, &mut seen).await {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::error!(?error, "tickets cannot follow what happens"),
@@ -46,16 +49,18 @@ pub async fn follow_messages(app: App, stop: CancellationToken) {
 }
 
 /// One batch of events. Whether there may be more.
-async fn follow(app: &App) -> Result<bool> {
+async fn follow(app: &App, seen: &mut i64) -> Result<bool> {
     let (from, new) = app.db.read(|connection| {
         let from = events::position(connection, READER)?;
-        Ok((from, events::list_after(connection, None, from, 500)?))
+        Ok((from, events::list_after(connection, None, from.max(*seen), BATCH)?))
     })?;
     let Some(last) = new.last().map(|event| event.sequence) else { return Ok(false) };
+    let more = new.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
     let wrote: Vec<events::Event> = new.into_iter().filter(|event| event.kind == Kind::MessageCreated.name() && event.data["role"] == "user").collect();
     // An idle reader writes nothing: how far it has come matters only where it has done something, or after a while.
-    if wrote.is_empty() && last - from < 400 {
-        return Ok(false);
+    if wrote.is_empty() && last - from < BATCH {
+        *seen = last;
+        return Ok(more);
     }
     let (app_, now) = (app.clone(), app.now());
     app.db
@@ -72,5 +77,6 @@ async fn follow(app: &App) -> Result<bool> {
             events::set_position(tx, READER, last)
         })
         .await?;
-    Ok(true)
+    *seen = last;
+    Ok(more)
 }

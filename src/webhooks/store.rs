@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::Result,
-    events::{self, Kind},
+    events,
 };
 
 const WEBHOOK: &str = "id, url, events, active, description, disabled_reason, created_at, updated_at, last_delivery_at, failure_count";
@@ -156,8 +156,9 @@ pub fn take_due(tx: &Tx<'_>, webhook_id: &str, now: Timestamp, limit: i64) -> Re
     let due: Vec<Due> = tx
         .prepare_cached(
             "select id, workspace_id, webhook_id, event_id, resource_id, body, attempts from webhook_deliveries
-             where webhook_id = ?1 and status = 'pending' and taken = 0 and next_attempt_at <= ?2 and body is not null
-             order by attempts > 0, row limit ?3",
+             where row in (select row from webhook_deliveries where webhook_id = ?1 and status = 'pending' and taken = 0 and next_attempt_at <= ?2 and body is not null
+                           order by attempts > 0, row limit ?3)
+             order by attempts > 0, row",
         )?
         .query_map((webhook_id, now, limit), |row| {
             Ok(Due {
@@ -203,7 +204,7 @@ pub fn finish_attempt(tx: &Tx<'_>, due: &Due, attempt: &Attempt, next: Option<Ti
     let now = Timestamp::from_millis(attempt.at);
     // A receiver may repeat what it was told: nothing that was said while somebody was erased is kept, nor what is said to it.
     let began = Timestamp::from_millis(attempt.at - attempt.duration_ms - 1_000);
-    let is_kept = !events::happened_since(tx, &due.workspace_id, Kind::ContactDeleted, began)?;
+    let is_kept = !events::erased_since(tx, &due.workspace_id, began)?;
     let status = match (attempt.succeeded(), next) {
         (true, _) => DeliveryStatus::Delivered,
         (false, Some(_)) => DeliveryStatus::Pending,

@@ -122,6 +122,14 @@ pub fn find_settings(connection: &Connection, id: &str) -> Result<Settings> {
     Ok(found.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
+/// After how many days each workspace deletes its conversations, where it does; `usual` where it does not say.
+pub fn list_retention(connection: &Connection, usual: Option<i64>) -> Result<Vec<(String, i64)>> {
+    let mut statement = connection.prepare_cached(
+        "select id, coalesce(settings ->> '$.retentionDays', ?1) days from workspaces where coalesce(settings ->> '$.retentionDays', ?1) is not null",
+    )?;
+    Ok(statement.query_map([usual], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The name of a workspace that this user alone owns.
 pub fn find_workspace_with_last_owner(connection: &Connection, user_id: &str) -> Result<Option<String>> {
     Ok(connection

@@ -1,13 +1,18 @@
 //! `/api/workspaces/{ws}/conversations`.
 
-use illumichat::access::Role;
+use std::time::Duration;
+
+use illumichat::{
+    access::Role,
+    clock::{Clock, Timestamp},
+};
 use serde_json::{Value, json};
 
 use super::{
     assistants::create_assistant,
     chat::{QUESTION, help_desk, question, told},
 };
-use crate::support::{Client, spawn_app};
+use crate::support::{Client, TestApp, spawn_app};
 
 /// Has a conversation of one question, and returns its id.
 async fn converse(client: &Client, assistant: &Value, text: &str) -> String {
@@ -199,4 +204,51 @@ async fn delete_conversation_removes_all_of_it() {
     owner.get(&path).await.expect_error(404, "not_found:api");
     owner.delete(&path).await.expect_error(404, "not_found:api");
     assert_eq!(owner.get(&owner.path("/conversations?q=zeppelin")).await.expect(200)["total"], 0);
+}
+
+#[tokio::test]
+async fn a_greeting_is_a_title_until_something_is_asked_and_files_go_along() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = create_assistant(&owner, json!({})).await;
+    let id = converse(&owner, &assistant, "Hello").await;
+    let path = owner.path(&format!("/conversations/{id}"));
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Hello");
+    let form = reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::bytes(b"the log".to_vec()).file_name("log.txt"));
+    let file = owner.send(owner.request(reqwest::Method::POST, &owner.path("/uploads")).multipart(form)).await.expect(201);
+    owner.post(&format!("{path}/messages"), json!({"content": "Why does my lamp flicker?", "attachments": [file["id"]], "stream": false})).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Why does my lamp flicker?");
+    let messages = owner.get(&format!("{path}/messages")).await.expect(200);
+    assert_eq!((&messages["data"][2]["attachments"][0]["id"], &messages["data"][2]["attachments"][0]["filename"]), (&file["id"], &json!("log.txt")));
+    owner.post(&format!("{path}/messages"), json!({"content": "And this?", "attachments": [file["id"]], "stream": false})).await.expect_error(400, "bad_request:api");
+    // What people call it stays.
+    owner.patch(&path, json!({"title": "Lamp"})).await.expect(200);
+    owner.post(&format!("{path}/messages"), json!({"content": "It flickers in the morning, too.", "stream": false})).await.expect(200);
+    assert_eq!(owner.get(&path).await.expect(200)["title"], "Lamp");
+}
+
+#[tokio::test]
+async fn conversations_go_when_their_workspace_keeps_them_no_longer() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let clock = Clock::held(Timestamp::from_millis(1_800_000_000_000));
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), clock.clone(), |_| {}).await;
+    let (owner, keeper) = (app.owner().await, app.owner().await);
+    owner.patch(&owner.path(""), json!({"settings": {"retentionDays": 30}})).await.expect(200);
+    let (assistant, other) = (create_assistant(&owner, json!({})).await, create_assistant(&keeper, json!({})).await);
+    let old = converse(&owner, &assistant, "An old question").await;
+    converse(&keeper, &other, "One to be kept").await;
+    clock.advance(DAY * 29);
+    let new = converse(&owner, &assistant, "A new question").await;
+    clock.advance(DAY * 2);
+    let app = TestApp::in_folder(app.stop().await, clock, |_| {}).await;
+    let (owner, keeper) = (Client { url: app.url.clone(), ..owner }, Client { url: app.url.clone(), ..keeper });
+    for _ in 0..200 {
+        if owner.get(&owner.path("/conversations")).await.expect(200)["total"] == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    owner.get(&owner.path(&format!("/conversations/{old}"))).await.expect_error(404, "not_found:api");
+    owner.get(&owner.path(&format!("/conversations/{new}"))).await.expect(200);
+    assert_eq!(keeper.get(&keeper.path("/conversations")).await.expect(200)["total"], 1);
 }

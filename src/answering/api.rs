@@ -31,7 +31,7 @@ use crate::{
     assistants,
     conversations::{self, Channel, Citation, Message, MessageRole, Source},
     error::{Error, Result},
-    http::{Body, NoContent, Tag},
+    http::{Counted, NoContent, Tag},
     providers,
     secrets::sha256_hex,
 };
@@ -190,19 +190,20 @@ impl MessagesApi {
         who: Member,
         id: Path<String>,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
-        body: Body<SendMessage>,
+        body: Counted<SendMessage>,
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
-        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
+        let body = body.read()?;
+        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.content }]).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
             assistants::service::get_usable(&app, connection, &who, conversation.assistant_id.as_deref().unwrap_or_default())
         })?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
-        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.0.web_search };
+        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.web_search };
         let answering = start(&app, &answers, assistant, asker(&who), question).await?;
-        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
+        Ok(reply(answering, body.stream.unwrap_or(true)).await)
     }
 }
 
@@ -216,10 +217,10 @@ impl ChatApi {
         answers: Data<&Answers>,
         who: Member,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
-        body: Body<ChatRequest, 8192>,
+        body: Counted<ChatRequest, 8192>,
     ) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
-        let body = body.0;
+        let body = body.read()?;
         let messages = check_messages(body.messages).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
@@ -249,8 +250,9 @@ impl ChatApi {
 
     /// Answer again: the last answer of a conversation makes room for another one
     #[oai(path = "/api/chat/:chat_id/messages/:message_id/regenerate", method = "post", operation_id = "regenerate_answer")]
-    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
+    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Counted<Regenerate>) -> Result<ChatReply> {
         app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        let body = body.read()?;
         seen(&app, &who, &chat_id, &message_id)?;
         providers::ready(&app, &who.workspace_id).await?;
         let (assistant, messages) = app
@@ -261,9 +263,9 @@ impl ChatApi {
                 Ok((assistant, start::question_before(connection, &who.workspace_id, &chat_id, &message_id)?))
             })
             .map_err(|error| error.context("chat"))?;
-        let question = Question { conversation_id: Some(chat_id.0), messages, idempotency: None, session_token: None, replaces: Some(message_id.0), web_search: body.0.web_search };
+        let question = Question { conversation_id: Some(chat_id.0), messages, idempotency: None, session_token: None, replaces: Some(message_id.0), web_search: body.web_search };
         let answering = start::start(&app, &answers, assistant, asker(&who), question).await?;
-        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
+        Ok(reply(answering, body.stream.unwrap_or(true)).await)
     }
 
     /// Listen to an answer again, from the event after `Last-Event-ID` on

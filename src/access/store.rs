@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::model::{Role, Session, Token, User, email_key};
+use super::{
+    caller::Via,
+    model::{Role, Session, Token, User, email_key},
+};
 use crate::{
     clock::Timestamp,
     db::{Tx, on_unique},
@@ -368,6 +371,15 @@ fn token(row: &Row<'_>) -> rusqlite::Result<Token> {
         expires_at: row.get(5)?,
         last_used_at: row.get(6)?,
     })
+}
+
+/// Whether a token or a session still stands, by its id; whoever listens for long asks this now and then.
+pub fn still_stands(connection: &Connection, via: &Via, now: Timestamp) -> Result<bool> {
+    let (sql, id) = match via {
+        Via::Token { id } => ("select exists (select 1 from api_tokens where id = ?1 and (expires_at is null or expires_at > ?2))", id),
+        Via::Session { id } => ("select exists (select 1 from sessions where id = ?1 and expires_at > ?2)", id),
+    };
+    Ok(connection.prepare_cached(sql)?.query_row((id, now), |row| row.get(0))?)
 }
 
 /// The workspace's tokens, all of them or one maker's.

@@ -92,10 +92,21 @@ impl Audience for Page {
         Ok(Some(value))
     }
 
-    fn beat(&mut self, app: &App, now: Timestamp) -> Result<bool> {
-        let role = app.db.read(|connection| access::store::find_role(connection, &self.who.workspace_id, &self.who.user_id))?;
-        let Some(role) = role.filter(|role| *role >= Role::Member) else { return Ok(false) };
+    fn may_listen(&mut self, app: &App) -> Result<bool> {
+        let now = app.now();
+        let role = app.db.read(|connection| {
+            let stands = access::store::still_stands(connection, &self.who.via, now)?;
+            Ok(access::store::find_role(connection, &self.who.workspace_id, &self.who.user_id)?.filter(|role| stands && *role >= Role::Member))
+        })?;
+        let Some(role) = role else { return Ok(false) };
         self.who.role = role;
+        Ok(true)
+    }
+
+    fn beat(&mut self, app: &App, now: Timestamp) -> Result<bool> {
+        if !self.may_listen(app)? {
+            return Ok(false);
+        }
         if now.since(self.last_beat) >= presence::BEAT
             && let Some(id) = self.presence_id.clone()
         {

@@ -63,6 +63,10 @@ pub trait Audience: Send + 'static {
     /// The event as this client is told of it; `None` where it is none of its business. An event is told under its own id.
     fn tell(&mut self, app: &App, event: &Event) -> Result<Option<Value>>;
     fn tell_signal(&mut self, app: &App, signal: &Signal) -> Result<Option<Value>>;
+    /// Whether the client may still listen; asked before anything is told.
+    fn may_listen(&mut self, _app: &App) -> Result<bool> {
+        Ok(true)
+    }
     /// Now and then: whether the client may still listen.
     fn beat(&mut self, app: &App, now: Timestamp) -> Result<bool>;
     /// Another bell to listen to, once there is reason for one.
@@ -97,6 +101,9 @@ pub fn run<A: Audience>(app: &App, live: &Live, cursor: Cursor, mut bells: Vec<w
                 });
                 loop {
                     let batch = audience.read(&app, after)?;
+                    if !batch.is_empty() && !audience.may_listen(&app)? {
+                        return Ok(());
+                    }
                     let is_last = batch.len() < usize::try_from(BATCH).unwrap_or(0);
                     for event in batch {
                         after = event.sequence;
@@ -119,6 +126,7 @@ pub fn run<A: Audience>(app: &App, live: &Live, cursor: Cursor, mut bells: Vec<w
                     signal = signals.recv() => {
                         // Who falls behind misses what would be out of date anyway.
                         if let Ok(signal) = signal
+                            && audience.may_listen(&app)?
                             && let Some(value) = audience.tell_signal(&app, &Arc::unwrap_or_clone(signal))?
                             && sender.send(wire(None, &value)).await.is_err()
                         {

@@ -205,3 +205,33 @@ async fn a_visitor_sees_a_person_join_type_and_answer_and_catches_up() {
     talk.post("typing", json!({"typing": true})).await.expect(204);
     assert_eq!(page.until("typing").await["conversationId"], talk.chat_id);
 }
+
+/// Whoever may not ask any more is not told any more either.
+#[tokio::test]
+async fn a_stream_ends_with_the_right_to_it() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (removed, left) = (app.colleague(&owner, Role::Member).await, app.colleague(&owner, Role::Member).await);
+    let person = app.signed_in(&left).await;
+    let made = app.signed_in(&owner).await.post(&owner.path("/tokens"), json!({"name": "watch"})).await.expect(201);
+    let token = Client { credentials: crate::support::app::Credentials::Token(made["token"].as_str().unwrap().to_owned()), ..owner.clone() };
+    let path = owner.path("/events");
+    let mut streams = Vec::new();
+    for client in [&removed, &person, &token] {
+        let mut stream = Stream::open(client, &path, None).await;
+        stream.until("presence").await;
+        streams.push(stream);
+    }
+    owner.delete(&owner.path(&format!("/members/{}", removed.user_id))).await.expect(204);
+    person.post("/api/auth/signout", json!({})).await.expect(204);
+    app.signed_in(&owner).await.delete(&owner.path(&format!("/tokens/{}", made["id"].as_str().unwrap()))).await.expect(204);
+    owner.post("/api/tickets", json!({"subject": "Between us"})).await.expect(201);
+    for (place, mut stream) in streams.into_iter().enumerate() {
+        let ended = async {
+            while let Some(piece) = stream.response.chunk().await.unwrap_or(None) {
+                assert!(!String::from_utf8_lossy(&piece).contains("Between us"), "stream {place} was told");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), ended).await.unwrap_or_else(|_| panic!("stream {place} goes on"));
+    }
+}

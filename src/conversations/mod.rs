@@ -7,6 +7,7 @@ pub mod handoff;
 pub mod model;
 pub mod outgoing;
 pub mod presence;
+pub mod retention;
 pub mod service;
 pub mod store;
 

@@ -389,3 +389,10 @@ pub fn delete_repeated_before(tx: &Tx<'_>, time: Timestamp) -> Result<()> {
     tx.prepare_cached("delete from idempotency_keys where created_at <= ?1")?.execute([time])?;
     Ok(())
 }
+
+/// Conversations in which nothing was said since, the longest silent first.
+pub fn list_silent_since(connection: &Connection, workspace_id: &str, before: Timestamp, limit: i64) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached("select id from conversations where workspace_id = ?1 and last_message_at < ?2 order by last_message_at limit ?3")?;
+    let rows = statement.query_map((workspace_id, before, limit), |row| row.get(0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

@@ -122,6 +122,13 @@ pub fn find_settings(connection: &Connection, id: &str) -> Result<Settings> {
     Ok(found.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 
+/// The workspaces that do not keep their conversations for good, with their days.
+pub fn list_retentions(connection: &Connection) -> Result<Vec<(String, i64)>> {
+    let mut statement = connection.prepare_cached("select id, settings ->> '$.retentionDays' as days from workspaces where days > 0")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The name of a workspace that this user alone owns.
 pub fn find_workspace_with_last_owner(connection: &Connection, user_id: &str) -> Result<Option<String>> {
     Ok(connection

@@ -50,6 +50,7 @@ pub struct Snooze {
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateConversation {
     title: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     tags: Option<Vec<String>>,
     contact_id: MaybeUndefined<String>,
 }

@@ -19,7 +19,7 @@ use super::{
     chat::{help_desk, question},
     contacts::create_contact,
 };
-use crate::support::{Client, TestApp, app::Credentials, spawn_app};
+use crate::support::{Client, TestApp, app::Credentials};
 
 /// The web's client is generated from this file.
 const FILE: &str = "web/api/openapi.json";

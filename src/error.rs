@@ -155,7 +155,7 @@ impl Error {
     pub fn on_surface(&self, surface: &'static str) -> &'static str {
         let blames_the_request = matches!(
             self.0.code,
-            Code::BadRequest | Code::MethodNotAllowed | Code::TooLarge | Code::UnsupportedMediaType | Code::RateLimit
+            Code::BadRequest | Code::TooLarge | Code::UnsupportedMediaType | Code::RateLimit
         );
         if blames_the_request && self.0.context == Self::DEFAULT_CONTEXT { surface } else { self.0.context }
     }

@@ -93,7 +93,7 @@ impl Error {
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Error(Box::new(Inner {
             code,
-            context: "api",
+            context: Self::DEFAULT_CONTEXT,
             message: message.into(),
             details: BTreeMap::new(),
             retry_after_seconds: None,
@@ -147,6 +147,19 @@ impl Error {
             .source(source)
     }
 
+    /// Where nobody has said otherwise.
+    pub const DEFAULT_CONTEXT: &'static str = "api";
+
+    /// The context, where it is the default one and what was asked for is to blame, and not who asked.
+    #[must_use]
+    pub fn on_surface(&self, surface: &'static str) -> &'static str {
+        let blames_the_request = matches!(
+            self.0.code,
+            Code::BadRequest | Code::TooLarge | Code::UnsupportedMediaType | Code::RateLimit
+        );
+        if blames_the_request && self.0.context == Self::DEFAULT_CONTEXT { surface } else { self.0.context }
+    }
+
     #[must_use]
     pub fn context(mut self, context: &'static str) -> Self {
         self.0.context = context;
@@ -185,6 +198,11 @@ impl Error {
     /// `type:context`, as the wire has it.
     pub fn wire_code(&self) -> String {
         format!("{}:{}", self.0.code.name(), self.0.context)
+    }
+
+    /// The same on the surface that was asked.
+    pub fn wire_code_on(&self, surface: &'static str) -> String {
+        format!("{}:{}", self.0.code.name(), self.on_surface(surface))
     }
 
     pub fn message(&self) -> &str {

@@ -64,6 +64,7 @@ pub struct SessionState {
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeMe {
+    #[serde(default, deserialize_with = "crate::http::not_null")]
     name: Option<String>,
 }
 

@@ -88,7 +88,7 @@ pub struct Known {
 }
 
 macro_rules! at_least {
-    ($($(#[$doc:meta])* $name:ident $role:ident $($limit:ident)?),* $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident $role:ident),* $(,)?) => {$(
         $(#[$doc])*
         pub struct $name(pub Caller);
 
@@ -115,9 +115,7 @@ macro_rules! at_least {
             }
 
             async fn from_request(request: &'a Request, _: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-                let caller = caller(request, Role::$role)?;
-                $(app(request)?.limits.$limit.check(&caller.limit_key()).map_err(|error| error.context(stringify!($limit)))?;)?
-                Ok($name(caller))
+                Ok($name(caller(request, Role::$role)?))
             }
         }
     )*};
@@ -128,8 +126,6 @@ at_least! {
     Viewer Guest,
     /// At least a member.
     Member Member,
-    /// At least a member, who asks an assistant: counted before the body is read, so that a bad one counts too.
-    ChatMember Member chat,
     /// At least an admin.
     Editor Admin,
     /// An owner.

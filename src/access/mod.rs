@@ -21,7 +21,7 @@ pub mod store;
 mod totp;
 
 pub use api::{AccountApi, AuthApi, NewToken, TokensApi, new_token, with_cookie};
-pub use caller::{Anyone, Caller, ChatMember, Editor, Known, Member, Owner, Person, Via, Viewer};
+pub use caller::{Anyone, Caller, Editor, Known, Member, Owner, Person, Via, Viewer};
 pub use cookie::{COOKIE, clear_cookie, new_session, session_cookie};
 pub use credentials::{check_password_rules, new_link, sign_in_user};
 pub use oidc::OidcApi;

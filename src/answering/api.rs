@@ -26,12 +26,12 @@ use super::{
     start::{self, Answering, Asker, Question, start},
 };
 use crate::{
-    access::{Caller, ChatMember, Member, Via},
+    access::{Caller, Member, Via},
     app::App,
     assistants,
     conversations::{self, Channel, Citation, Message, MessageRole, Source},
     error::{Error, Result},
-    http::{Body, NoContent, Tag},
+    http::{Counted, NoContent, Tag},
     providers,
     secrets::sha256_hex,
 };
@@ -191,13 +191,15 @@ impl MessagesApi {
         &self,
         app: Data<&App>,
         answers: Data<&Answers>,
-        who: ChatMember,
+        who: Member,
         id: Path<String>,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
-        body: Body<SendMessage>,
+        body: Counted<SendMessage>,
     ) -> Result<ChatReply> {
-        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.0.content }]).map_err(|error| error.context("chat"))?;
-        if body.0.attachments.len() > 10 {
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        let body = body.read()?;
+        let messages = check_messages(vec![ChatMessage { role: ChatRole::User, content: body.content }]).map_err(|error| error.context("chat"))?;
+        if body.attachments.len() > 10 {
             return Err(Error::invalid("attachments", "must have at most 10 entries").context("chat"));
         }
         providers::ready(&app, &who.workspace_id).await?;
@@ -206,10 +208,10 @@ impl MessagesApi {
             assistants::service::get_usable(&app, connection, &who, conversation.assistant_id.as_deref().unwrap_or_default())
         })?;
         let idempotency = idempotency(&who, key.0, &format!("{}\n{messages:?}", id.0))?;
-        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.0.web_search };
-        let asker = Asker { attachments: body.0.attachments, ..asker(&who) };
+        let question = Question { conversation_id: Some(id.0), messages, idempotency, session_token: None, replaces: None, web_search: body.web_search };
+        let asker = Asker { attachments: body.attachments, ..asker(&who) };
         let answering = start(&app, &answers, assistant, asker, question).await?;
-        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
+        Ok(reply(answering, body.stream.unwrap_or(true)).await)
     }
 }
 
@@ -221,11 +223,12 @@ impl ChatApi {
         &self,
         app: Data<&App>,
         answers: Data<&Answers>,
-        who: ChatMember,
+        who: Member,
         #[oai(name = "Idempotency-Key")] key: Header<Option<String>>,
-        body: Body<ChatRequest, 8192>,
+        body: Counted<ChatRequest, 8192>,
     ) -> Result<ChatReply> {
-        let body = body.0;
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        let body = body.read()?;
         let messages = check_messages(body.messages).map_err(|error| error.context("chat"))?;
         providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
@@ -255,7 +258,9 @@ impl ChatApi {
 
     /// Answer again: the last answer of a conversation makes room for another one
     #[oai(path = "/api/chat/:chat_id/messages/:message_id/regenerate", method = "post", operation_id = "regenerate_answer")]
-    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: ChatMember, chat_id: Path<String>, message_id: Path<String>, body: Body<Regenerate>) -> Result<ChatReply> {
+    async fn regenerate_answer(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, chat_id: Path<String>, message_id: Path<String>, body: Counted<Regenerate>) -> Result<ChatReply> {
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
+        let body = body.read()?;
         seen(&app, &who, &chat_id, &message_id)?;
         providers::ready(&app, &who.workspace_id).await?;
         let (assistant, messages) = app
@@ -266,9 +271,9 @@ impl ChatApi {
                 Ok((assistant, start::question_before(connection, &who.workspace_id, &chat_id, &message_id)?))
             })
             .map_err(|error| error.context("chat"))?;
-        let question = Question { conversation_id: Some(chat_id.0), messages, idempotency: None, session_token: None, replaces: Some(message_id.0), web_search: body.0.web_search };
+        let question = Question { conversation_id: Some(chat_id.0), messages, idempotency: None, session_token: None, replaces: Some(message_id.0), web_search: body.web_search };
         let answering = start::start(&app, &answers, assistant, asker(&who), question).await?;
-        Ok(reply(answering, body.0.stream.unwrap_or(true)).await)
+        Ok(reply(answering, body.stream.unwrap_or(true)).await)
     }
 
     /// Listen to an answer again, from the event after `Last-Event-ID` on

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     access::{Editor, Viewer},
     app::App,
+    audit::{self, Action},
     error::{Error, Result},
     http::{Body, Listing, Merge, NoContent, Paging, Tag, patch},
     providers,
@@ -32,24 +33,36 @@ pub struct AssistantsApi;
 #[derive(Default)]
 pub struct AssistantFields {
     /// Required when an assistant is made.
+    #[serde(deserialize_with = "crate::http::not_null")]
     name: Option<String>,
     description: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     instructions: Option<String>,
     /// `provider/model`, or a name that a provider lists; null follows the workspace's default.
     model: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     visibility: Option<Visibility>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     temperature: Option<f64>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     max_tokens: Option<i64>,
     welcome_message: MaybeUndefined<String>,
     fallback_message: MaybeUndefined<String>,
     avatar_url: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     widget_enabled: Option<bool>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     web_search_enabled: Option<bool>,
     answer_mode: MaybeUndefined<AnswerMode>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     suggested_questions: Option<Vec<String>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     widget: Option<Merge<Widget>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     handoff: Option<Merge<Handoff>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     retrieval: Option<Merge<Retrieval>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     budget: Option<Merge<Budget>>,
 }
 
@@ -174,12 +187,13 @@ impl AssistantsApi {
     /// Delete an assistant with its conversations
     #[oai(path = "/:id", method = "delete", operation_id = "delete_assistant")]
     async fn delete_assistant(&self, app: Data<&App>, who: Editor, id: Path<String>, #[oai(name = "If-Match")] if_match: Header<Option<String>>) -> Result<NoContent> {
-        let workspace_id = who.workspace_id.clone();
+        let (workspace_id, ids, now) = (who.workspace_id.clone(), app.ids.clone(), app.now());
         app.db
             .write(move |tx| {
                 let assistant = store::find_assistant(tx, &workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
                 check_if_match(if_match.0.as_deref(), &assistant)?;
-                store::delete_assistant(tx, &workspace_id, &id)
+                store::delete_assistant(tx, &workspace_id, &id)?;
+                audit::record(tx, &ids, now, &who.entry(Action::AssistantDeleted).on(id.0).with(serde_json::json!({"name": assistant.name})))
             })
             .await?;
         Ok(NoContent)

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     access::{self, Caller, Editor, Member, Via, model::email_key},
     app::App,
+    audit::{self, Action},
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging, Tag},
     ids::prefix,
@@ -119,6 +120,8 @@ impl ContactsApi {
     async fn export_contacts(&self, app: Data<&App>, who: Editor) -> Result<Attachment<Vec<u8>>> {
         let workspace_id = who.workspace_id.clone();
         let bytes = app.db.read_slowly(move |connection| csv::write(connection, &workspace_id)).await?;
+        let (entry, ids, now) = (who.entry(Action::ContactsExported), app.ids.clone(), app.now());
+        app.db.write(move |tx| audit::record(tx, &ids, now, &entry)).await?;
         Ok(Attachment::new(bytes).filename("contacts.csv"))
     }
 

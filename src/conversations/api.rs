@@ -17,6 +17,7 @@ use super::{
 use crate::{
     access::{Caller, Member},
     app::App,
+    audit::{self, Action},
     assistants,
     clock::Timestamp,
     error::{Error, Result},
@@ -138,6 +139,8 @@ impl ConversationsApi {
             Some(Format::Markdown) => (export::markdown(&conversation, &messages, &assistant), "md"),
             _ => (serde_json::to_string_pretty(&serde_json::json!({"conversation": conversation, "messages": messages}))?, "json"),
         };
+        let (entry, ids, now) = (who.entry(Action::ConversationExported).on(id.0), app.ids.clone(), app.now());
+        app.db.write(move |tx| audit::record(tx, &ids, now, &entry)).await?;
         Ok(Attachment::new(text.into_bytes()).filename(format!("{}.{ending}", conversation.id)))
     }
 
@@ -148,6 +151,7 @@ impl ConversationsApi {
         app.db
             .write(move |tx| {
                 get_seen(tx, &who, &id)?;
+                audit::record(tx, &app_.ids, now, &who.entry(Action::ConversationDeleted).on(&id.0))?;
                 service::delete(&app_, tx, &who.workspace_id, &id, now)
             })
             .await?;

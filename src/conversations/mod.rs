@@ -8,6 +8,7 @@ pub mod letters;
 pub mod model;
 pub mod outgoing;
 pub mod presence;
+pub mod retention;
 pub mod service;
 pub mod store;
 

@@ -16,7 +16,6 @@ use crate::{
     error::{Error, Result},
     events::{self, Kind, NewEvent},
     ids::prefix,
-    workspaces,
 };
 
 /// The job that wakes a conversation that sleeps: its payload is `{conversationId, until}`.
@@ -139,17 +138,4 @@ pub fn delete(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: Timesta
     store::delete_conversation(tx, workspace_id, id)?;
     let data = json!({"id": id, "channel": conversation.channel, "userId": conversation.user_id});
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind: Kind::ConversationDeleted, resource_id: id, data })
-}
-
-/// Deletes conversations that are older than their workspace keeps them; a bounded number at a time. Whether there may be more.
-pub fn delete_old(app: &App, tx: &Tx<'_>, now: Timestamp) -> Result<bool> {
-    const BATCH: usize = 100;
-    let mut left = BATCH;
-    for (workspace_id, days) in workspaces::store::list_retention(tx, app.config.retention_days.map(|days| i64::from(days.get())))? {
-        let since = Timestamp::from_millis(now.millis() - days * 24 * 3_600_000);
-        let old = store::list_silent_since(tx, &workspace_id, since, i64::try_from(left).unwrap_or(0))?;
-        left -= old.len();
-        old.iter().try_for_each(|id| delete(app, tx, &workspace_id, id, now))?;
-    }
-    Ok(left == 0)
 }

@@ -52,7 +52,7 @@ pub async fn fill(app: &App) -> Result<Demo> {
     for (filename, bytes) in pages(app) {
         // A page of another version, or with the address of another port, makes room for this one.
         if let Some((project, id, _)) = old.get(&filename).filter(|(_, _, sha256)| *sha256 != sha256_hex(&bytes)) {
-            knowledge::service::delete_document(app, &workspace_id, *project, id).await?;
+            knowledge::service::delete_document(app, &workspace_id, *project, id, None).await?;
         }
         let file = NewFile { source: Source::Upload, title: None, filename: Some(filename), url: None, bytes };
         match knowledge::add_document(app, &workspace_id, &project_id, file).await {

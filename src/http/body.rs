@@ -39,17 +39,53 @@ impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> f
     }
 
     async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        expect_json(request)?;
-        let bytes = read_limited(body, KIB << 10).await?;
-        // The chat's clients tell its errors by their code.
-        let is_chat = request.original_uri().path() == "/api/chat";
-        let named = |error: Error| if is_chat { error.context("chat") } else { error };
-        // serde would take a list for an object, field by field.
-        if bytes.trim_ascii_start().starts_with(b"[") {
-            return Err(named(Error::bad_request("The body is a list; this address needs a JSON object.")).into());
-        }
-        Ok(Body(parse_json(&bytes).map_err(named)?))
+        Ok(Body(read_json(request, body, KIB << 10).await?))
     }
+}
+
+/// A [`Body`] whose faults are told only when it is asked for, so that a limit has counted the request before.
+pub struct Counted<T, const KIB: usize = 1024>(Result<T>);
+
+impl<T, const KIB: usize> Counted<T, KIB> {
+    /// What was sent; to be called once the limits have been asked.
+    ///
+    /// # Errors
+    /// Those of reading it.
+    pub fn read(self) -> Result<T> {
+        self.0
+    }
+}
+
+impl<'a, T: Type + DeserializeOwned + Send, const KIB: usize> ApiExtractor<'a> for Counted<T, KIB> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        <Body<T, KIB> as ApiExtractor<'a>>::request_meta()
+    }
+
+    async fn from_request(request: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
+        Ok(Counted(read_json(request, body, KIB << 10).await))
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(request: &Request, body: &mut RequestBody, limit: usize) -> Result<T> {
+    expect_json(request)?;
+    parse_json(&read_limited(body, limit).await?)
+}
+
+/// For a field that may be left out but not taken away: `null` is refused.
+///
+/// # Errors
+/// Where it is `null`, or not of its type.
+pub fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 fn expect_json(request: &Request) -> Result<()> {

@@ -75,7 +75,7 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
             let outcome = AssertUnwindSafe(self.inner.call(request)).catch_unwind().await;
             match outcome {
                 Ok(Ok(response)) => response.into_response(),
-                Ok(Err(error)) => from_poem(error),
+                Ok(Err(error)) => from_poem(error, &method, &path),
                 Err(panic) => respond(&Error::internal(format!("a handler panicked: {}", said(panic.as_ref())))),
             }
         };

@@ -17,6 +17,13 @@ use crate::error::{Error, Result};
 pub struct Merge<T>(Value, #[serde(skip)] PhantomData<T>);
 
 impl<T: Serialize + DeserializeOwned> Merge<T> {
+    /// The same after `f` has put other forms of what may be sent into the one that is kept.
+    #[must_use]
+    pub fn in_one_form(mut self, f: impl FnOnce(&mut Value)) -> Self {
+        f(&mut self.0);
+        self
+    }
+
     /// Lays the change over `value`. `field` names it in an error.
     pub fn over(self, field: &str, value: &T) -> Result<T> {
         if !self.0.is_object() {

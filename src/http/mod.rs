@@ -14,7 +14,7 @@ mod render;
 mod tags;
 
 pub use address::{ClientAddress, client_address};
-pub use body::{Body, Created, Found, NoContent, object, parse_json, patch, read_limited};
+pub use body::{Body, Counted, Created, Found, NoContent, not_null, object, parse_json, patch, read_limited};
 pub use client::Client;
 pub use front::{Front, RequestId, Scope};
 pub use limits::{Limiter, Limits};

@@ -125,12 +125,28 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     paths
 }
 
+/// What may be left out of a change and cannot be taken away; see `body::not_null`.
+const NOT_NULL: &[(&str, &[&str])] = &[
+    (
+        "AssistantFields",
+        &["name", "instructions", "visibility", "temperature", "maxTokens", "widgetEnabled", "webSearchEnabled", "suggestedQuestions", "widget", "handoff", "retrieval", "budget"],
+    ),
+    ("ChangeMe", &["name"]),
+    ("TicketFields", &["subject", "description", "status", "priority", "tags"]),
+    ("UpdateConversation", &["tags"]),
+    ("UpdateDocument", &["title"]),
+    ("UpdateProject", &["name", "visibility"]),
+    ("UpdateWorkspace", &["name", "allowedModels", "settings"]),
+    ("WebhookFields", &["url", "events", "active"]),
+];
+
 /// A field that may be missing may be null as well, in what is sent and in what is answered.
 fn complete_schemas(schemas: &mut Map<String, Value>) {
-    for schema in schemas.values_mut() {
+    for (schema_name, schema) in schemas {
+        let not_null = NOT_NULL.iter().find(|(name, _)| name == schema_name).map_or(&[][..], |(_, fields)| *fields);
         let required: Vec<String> = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect();
         let fields = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
-        for (_, field) in fields.filter(|(name, _)| !required.contains(name)) {
+        for (_, field) in fields.filter(|(name, _)| !required.contains(name) && !not_null.contains(&name.as_str())) {
             if field.get("$ref").is_some() {
                 *field = json!({"allOf": [field.take()], "nullable": true});
             } else if let Some(field) = field.as_object_mut() {

@@ -3,7 +3,7 @@
 use poem::{
     IntoResponse, Response,
     error::{MethodNotAllowedError, NotFoundError, ReadBodyError, ResponseError, SizedLimitError},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use poem_openapi::{
     ApiResponse, Object,
@@ -37,7 +37,28 @@ impl ResponseError for Error {
     }
 }
 
+/// Which of the contract's surfaces an address belongs to: what a client reads after the colon of a code.
+pub(super) fn surface(method: &Method, path: &str) -> &'static str {
+    let Some(rest) = path.strip_prefix("/api/") else { return Error::DEFAULT_CONTEXT };
+    let mut parts = rest.split('/');
+    match (parts.next().unwrap_or_default(), parts.nth(1).unwrap_or_default()) {
+        ("chat", _) => "chat",
+        ("widget", _) => "widget",
+        ("auth", _) => "auth",
+        ("sms", _) => "sms",
+        ("assistants", "sms") => "sms",
+        // Asking in a conversation's own address is chat too; reading there is not.
+        ("workspaces", "conversations") if method == Method::POST && rest.ends_with("/messages") => "chat",
+        ("workspaces", "assistants") if rest.split('/').nth(4) == Some("sms") => "sms",
+        _ => Error::DEFAULT_CONTEXT,
+    }
+}
+
 pub fn respond(error: &Error) -> Response {
+    respond_on(error, Error::DEFAULT_CONTEXT)
+}
+
+fn respond_on(error: &Error, surface: &'static str) -> Response {
     if error.code() == Code::Internal {
         tracing::error!(?error, "a request failed");
     } else if std::error::Error::source(error).is_some() {
@@ -45,7 +66,7 @@ pub fn respond(error: &Error) -> Response {
     }
     let body = ErrorBody {
         error: error.message().to_owned(),
-        code: error.wire_code(),
+        code: error.wire_code_on(surface),
         details: (!error.details().is_empty()).then(|| error.details().clone().into_iter().collect()),
     };
     let mut response = Json(body).into_response();
@@ -103,11 +124,15 @@ impl ApiResponse for Error {
 }
 
 /// Reads what the framework objects to as one of our errors.
-pub fn from_poem(error: poem::Error) -> Response {
-    if error.is_from_response() || error.is::<Error>() {
+pub fn from_poem(error: poem::Error, method: &Method, path: &str) -> Response {
+    let surface = surface(method, path);
+    if let Some(error) = error.downcast_ref::<Error>() {
+        return respond_on(error, surface);
+    }
+    if error.is_from_response() {
         return error.into_response();
     }
-    respond(&translate(&error))
+    respond_on(&translate(&error), surface)
 }
 
 fn translate(error: &poem::Error) -> Error {
@@ -174,4 +199,27 @@ fn why_not(reason: &str) -> String {
 fn plain(reason: &str) -> String {
     let text: String = reason.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
     text.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_surface() {
+        for (method, path, expected) in [
+            (Method::POST, "/api/chat", "chat"),
+            (Method::POST, "/api/chat/chat_1/messages/msg_1/stop", "chat"),
+            (Method::POST, "/api/workspaces/ws_1/conversations/chat_1/messages", "chat"),
+            (Method::GET, "/api/workspaces/ws_1/conversations/chat_1/messages", "api"),
+            (Method::POST, "/api/widget/ast_1/feedback", "widget"),
+            (Method::POST, "/api/auth/signin/credentials", "auth"),
+            (Method::PUT, "/api/workspaces/ws_1/assistants/ast_1/sms", "sms"),
+            (Method::PUT, "/api/assistants/ast_1/sms/test", "sms"),
+            (Method::POST, "/api/assistants", "api"),
+            (Method::GET, "/healthz", "api"),
+        ] {
+            assert_eq!(surface(&method, path), expected, "{path}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use super::{
     summary::summarise,
 };
 use crate::{
-    access::{Caller, ChatMember, Member, Via},
+    access::{Caller, Member, Via},
     answering::{self, Answers, ChatReply, reply_stream},
     app::App,
     assistants,
@@ -50,6 +50,7 @@ pub struct Snooze {
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateConversation {
     title: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     tags: Option<Vec<String>>,
     contact_id: MaybeUndefined<String>,
 }
@@ -268,7 +269,8 @@ impl InboxApi {
 
     /// A suggested reply from the documents, streamed as an answer is, with its sources; nothing of it is stored or sent
     #[oai(path = "/conversations/:id/draft", method = "post", operation_id = "draft_reply")]
-    async fn draft_reply(&self, app: Data<&App>, answers: Data<&Answers>, who: ChatMember, id: Path<String>) -> Result<ChatReply> {
+    async fn draft_reply(&self, app: Data<&App>, answers: Data<&Answers>, who: Member, id: Path<String>) -> Result<ChatReply> {
+        app.limits.chat.check(&who.limit_key()).map_err(|error| error.context("chat"))?;
         crate::providers::ready(&app, &who.workspace_id).await?;
         let assistant = app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;

@@ -124,6 +124,7 @@ pub fn run<A: Audience>(app: &App, live: &Live, cursor: Cursor, mut bells: Vec<w
                     signal = signals.recv() => {
                         // Who falls behind misses what would be out of date anyway.
                         if let Ok(signal) = signal
+                            && audience.may_listen(&app)?
                             && let Some(value) = audience.tell_signal(&app, &Arc::unwrap_or_clone(signal))?
                             && sender.send(wire(None, &value)).await.is_err()
                         {

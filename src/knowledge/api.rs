@@ -22,6 +22,7 @@ use super::{
 use crate::{
     access::{Caller, Editor, Member},
     app::App,
+    audit::Action,
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging, Tag, patch},
 };
@@ -40,13 +41,16 @@ pub struct CreateProject {
 #[derive(Object, Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UpdateProject {
+    #[serde(deserialize_with = "crate::http::not_null")]
     name: Option<String>,
     description: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     visibility: Option<Visibility>,
 }
 
 #[derive(Object, Deserialize)]
 pub struct UpdateDocument {
+    #[serde(default, deserialize_with = "crate::http::not_null")]
     title: Option<String>,
 }
 
@@ -129,7 +133,7 @@ impl ProjectsApi {
     #[oai(path = "/:id", method = "delete", operation_id = "delete_project")]
     async fn delete_project(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
         let project = seen(&app, &who, &id)?;
-        service::delete_project(&app, &who.workspace_id, project).await?;
+        service::delete_project(&app, &who.workspace_id, project, Some(who.entry(Action::ProjectDeleted).on(id.0))).await?;
         Ok(NoContent)
     }
 
@@ -226,7 +230,7 @@ impl DocumentsApi {
     #[oai(path = "/:id/documents/:document", method = "delete", operation_id = "delete_document")]
     async fn delete_document(&self, app: Data<&App>, who: Member, id: Path<String>, document: Path<String>) -> Result<NoContent> {
         let project = editable(&app, &who, &id)?;
-        service::delete_document(&app, &who.workspace_id, project, &document).await?;
+        service::delete_document(&app, &who.workspace_id, project, &document, Some(who.entry(Action::DocumentDeleted).on(&document.0))).await?;
         Ok(NoContent)
     }
 }

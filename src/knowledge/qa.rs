@@ -18,6 +18,7 @@ use super::{
 use crate::{
     access::{Caller, Member},
     app::App,
+    audit::Action,
     error::{Code, Error, Result},
     files,
     http::{Body, Created, Listing, NoContent, Paging, Tag},
@@ -149,7 +150,7 @@ impl QaApi {
     async fn delete_qa(&self, app: Data<&App>, who: Member, id: Path<String>, qa: Path<String>) -> Result<NoContent> {
         let project = editable(&app, &who, &id)?;
         let pair = find(&app, &who, project, &qa)?;
-        service::delete_document(&app, &who.workspace_id, project, &pair.document_id).await?;
+        service::delete_document(&app, &who.workspace_id, project, &pair.document_id, Some(who.entry(Action::DocumentDeleted).on(&qa.0))).await?;
         Ok(NoContent)
     }
 }

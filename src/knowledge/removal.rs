@@ -19,7 +19,7 @@ pub async fn remove_workspace(app: App, job: Job) -> Result<()> {
     let id = workspace_id.clone();
     app.db.write(move |tx| store::delete_assistants(tx, &id)).await?;
     for project in app.db.read(|connection| store::workspace_projects(connection, &workspace_id))? {
-        service::delete_project(&app, &workspace_id, project).await?;
+        service::delete_project(&app, &workspace_id, project, None).await?;
     }
     let (ids, now) = (app.ids.clone(), app.now());
     app.db

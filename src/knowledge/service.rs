@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     app::App,
+    audit::{self, NewEntry},
     clock::Timestamp,
     db::Tx,
     error::{Error, Result},
@@ -148,7 +149,12 @@ pub async fn reprocess_document(app: &App, workspace_id: &str, project: i64, id:
     Ok(document)
 }
 
-pub async fn delete_document(app: &App, workspace_id: &str, project: i64, id: &str) -> Result<()> {
+/// Takes out a document with its passages and, where nobody else has it, its file. `entry` is the audit log's line, where a
+/// person did it.
+///
+/// # Errors
+/// Where there is no such document in the project.
+pub async fn delete_document(app: &App, workspace_id: &str, project: i64, id: &str, entry: Option<NewEntry>) -> Result<()> {
     let (workspace_id, id, now, ids) = (workspace_id.to_owned(), id.to_owned(), app.now(), app.ids.clone());
     app.db
         .write(move |tx| {
@@ -156,6 +162,9 @@ pub async fn delete_document(app: &App, workspace_id: &str, project: i64, id: &s
             jobs::cancel(tx, &id)?;
             if let Some(sha256) = store::delete_document(tx, &workspace_id, found.row)? {
                 files::release(tx, &ids, &sha256, now)?;
+            }
+            if let Some(entry) = entry {
+                audit::record(tx, &ids, now, &entry)?;
             }
             store::touch_project(tx, project, now)
         })
@@ -165,19 +174,22 @@ pub async fn delete_document(app: &App, workspace_id: &str, project: i64, id: &s
 }
 
 /// Takes out a project with everything in it. Document by document, so that a large one does not hold up every other write.
-pub async fn delete_project(app: &App, workspace_id: &str, project: i64) -> Result<()> {
+pub async fn delete_project(app: &App, workspace_id: &str, project: i64, entry: Option<NewEntry>) -> Result<()> {
     let documents = app.db.read(|connection| store::document_rows(connection, workspace_id, project))?;
     for (_, id) in documents {
-        match delete_document(app, workspace_id, project, &id).await {
+        match delete_document(app, workspace_id, project, &id, None).await {
             Err(error) if !error.is_not_found() => return Err(error),
             _ => {}
         }
     }
-    let workspace_id = workspace_id.to_owned();
+    let (workspace_id, ids, now) = (workspace_id.to_owned(), app.ids.clone(), app.now());
     app.db
         .write(move |tx| {
             if !store::document_rows(tx, &workspace_id, project)?.is_empty() {
                 return Err(Error::conflict("A document was added while the project was being deleted. Delete it once more."));
+            }
+            if let Some(entry) = entry {
+                audit::record(tx, &ids, now, &entry)?;
             }
             store::delete_project(tx, &workspace_id, project)
         })

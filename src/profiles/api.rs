@@ -14,6 +14,7 @@ use super::{erase, store};
 use crate::{
     access::{Editor, Member},
     app::App,
+    audit::{self, Action},
     clock::Timestamp,
     contacts::service::get_contact,
     error::Result,
@@ -76,7 +77,7 @@ impl ProfilesApi {
     #[oai(path = "/:id/export", method = "get", operation_id = "export_contact")]
     async fn export_contact(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Attachment<Vec<u8>>> {
         let (workspace_id, now) = (who.workspace_id.clone(), app.now());
-        let name = format!("{}.json", id.0);
+        let (name, exported) = (format!("{}.json", id.0), id.0.clone());
         let whole = app
             .db
             .read_slowly(move |connection| {
@@ -85,13 +86,16 @@ impl ProfilesApi {
                 Ok(json!({"exportedAt": now, "contact": contact, "data": data}))
             })
             .await?;
+        let (entry, ids) = (who.entry(Action::ContactsExported).on(exported), app.ids.clone());
+        app.db.write(move |tx| audit::record(tx, &ids, now, &entry)).await?;
         Ok(Attachment::new(serde_json::to_vec_pretty(&whole)?).filename(name))
     }
 
     /// Erase a person with everything that was said; copies in backups age out
     #[oai(path = "/:id", method = "delete", operation_id = "delete_contact")]
     async fn delete_contact(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Erased> {
-        erase::erase(&app, who.workspace_id.clone(), id.0).await?;
+        let entry = who.entry(Action::ContactDeleted).on(&id.0);
+        erase::erase(&app, who.workspace_id.clone(), id.0, entry).await?;
         Ok(Erased)
     }
 }

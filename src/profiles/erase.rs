@@ -7,6 +7,7 @@ use serde_json::json;
 use super::store;
 use crate::{
     app::App,
+    audit::{self, NewEntry},
     contacts::{self, Contact},
     db::{self, Tx},
     error::Result,
@@ -26,9 +27,15 @@ fn traces(contact: &Contact) -> Vec<String> {
     texts.into_iter().flatten().cloned().collect()
 }
 
-pub async fn erase(app: &App, workspace_id: String, id: String) -> Result<()> {
+pub async fn erase(app: &App, workspace_id: String, id: String, entry: NewEntry) -> Result<()> {
     let (app_, now) = (app.clone(), app.now());
-    app.db.write(move |tx| erase_rows(&app_, tx, &workspace_id, &id, now)).await?;
+    app.db
+        .write(move |tx| {
+            erase_rows(&app_, tx, &workspace_id, &id, now)?;
+            // The id alone: it names nobody any more.
+            audit::record(tx, &app_.ids, now, &entry)
+        })
+        .await?;
     app.jobs.wake();
     // What was written before is still in the log until then.
     app.db.checkpoint().await

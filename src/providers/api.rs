@@ -19,6 +19,7 @@ use super::{
 use crate::{
     access::{Editor, Member},
     app::App,
+    audit::{self, Action},
     error::{Error, Result},
     http::{Body, Listing, NoContent, Paging, Tag},
     llm::{self, Configured, Kind},
@@ -106,6 +107,7 @@ impl ProvidersApi {
                 own.created_at = before.map_or(now, |before| before.created_at);
                 own.check(&inner)?;
                 store::put_provider(&inner, tx, &workspace_id, &own)?;
+                audit::record(tx, &inner.ids, now, &who.entry(Action::ProviderSaved).on(&name.0))?;
                 service::check_fallback(&inner, tx, &workspace_id, &own)?;
                 service::get(&inner, tx, &workspace_id, &name)
             })
@@ -116,8 +118,15 @@ impl ProvidersApi {
     /// Take a provider of the workspace away; the instance's of the same name serves again
     #[oai(path = "/:name", method = "delete", operation_id = "delete_provider")]
     async fn delete_provider(&self, app: Data<&App>, who: Editor, name: Path<String>) -> Result<NoContent> {
-        let (workspace_id, provider) = (who.workspace_id.clone(), name.0.clone());
-        if app.db.write(move |tx| store::delete_provider(tx, &workspace_id, &provider)).await? {
+        let (entry, ids, now, provider) = (who.entry(Action::ProviderDeleted).on(&name.0), app.ids.clone(), app.now(), name.0.clone());
+        let deleted = app.db.write(move |tx| {
+            let found = store::delete_provider(tx, &who.workspace_id, &provider)?;
+            if found {
+                audit::record(tx, &ids, now, &entry)?;
+            }
+            Ok(found)
+        });
+        if deleted.await? {
             return Ok(NoContent);
         }
         if app.models.instance().iter().any(|configured| configured.endpoint.name == name.0) {

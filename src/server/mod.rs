@@ -149,28 +149,20 @@ async fn housekeeping(app: App, stop: CancellationToken) {
         if let Err(error) = providers::refresh(&app).await {
             tracing::warn!(?error, "the lists of models were not asked for");
         }
-        let now = app.now();
-        let app_ = app.clone();
-        if let Err(error) = app.db.write(move |tx| forget_expired(&app_, tx, now)).await {
+        if let Err(error) = tidy(&app).await {
             tracing::warn!(?error, "what has expired was not removed");
-        }
-        if let Err(error) = delete_old_conversations(&app, &stop).await {
-            tracing::warn!(?error, "old conversations were not deleted");
         }
     }
 }
 
-/// Few in one transaction, so that nobody's write waits for long.
-async fn delete_old_conversations(app: &App, stop: &CancellationToken) -> Result<()> {
-    while !stop.is_cancelled() {
-        let (app_, now) = (app.clone(), app.now());
-        let more = app.db.write(move |tx| conversations::service::delete_old(&app_, tx, now)).await?;
-        app.jobs.wake();
-        if !more {
-            break;
-        }
-    }
-    Ok(())
+/// Takes out everything whose time is over by the clock.
+///
+/// # Errors
+/// Those of the database.
+pub async fn tidy(app: &App) -> Result<()> {
+    let (app_, now) = (app.clone(), app.now());
+    app.db.write(move |tx| forget_expired(&app_, tx, now)).await?;
+    conversations::retention::sweep(app, now).await
 }
 
 /// Sessions, links and idempotency keys whose time is over.

@@ -198,7 +198,7 @@ impl<E: Endpoint> Endpoint for SiteCorsEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let path = request.uri().path();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         if path != "/api/v1/chat" && !path.starts_with("/api/v1/chat/") {
             return self.0.call(request).await.map(IntoResponse::into_response);
         }
@@ -209,7 +209,7 @@ impl<E: Endpoint> Endpoint for SiteCorsEndpoint<E> {
         } else {
             match self.0.call(request).await {
                 Ok(response) => response.into_response(),
-                Err(error) => plain(from_poem(error)).await,
+                Err(error) => plain(from_poem(error, &method, &path)).await,
             }
         };
         let refused = response.status() == StatusCode::FORBIDDEN;

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     access::{Editor, Member},
     app::App,
+    audit::{self, Action},
     assistants,
     error::{Error, Result},
     http::{Body, Listing, NoContent, Paging, Tag},
@@ -72,7 +73,7 @@ impl SmsApi {
             Some(token) => Some(app.key.seal(token.reveal(), SEAL_PURPOSE, &app.ids)?),
             None => None,
         };
-        let now = app.now();
+        let (ids, now) = (app.ids.clone(), app.now());
         let account = app
             .db
             .write(move |tx| {
@@ -90,6 +91,7 @@ impl SmsApi {
                     created_at: now,
                 };
                 store::put_account(tx, &account, now)?;
+                audit::record(tx, &ids, now, &who.entry(Action::SmsSaved).on(&account.assistant_id))?;
                 get_account(tx, &who.workspace_id, &account.assistant_id)
             })
             .await?;
@@ -99,10 +101,12 @@ impl SmsApi {
     /// Disconnect an assistant from Twilio
     #[oai(path = "/:id/sms", method = "delete", operation_id = "delete_sms_config")]
     async fn delete_sms_config(&self, app: web::Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
+        let (ids, now) = (app.ids.clone(), app.now());
         app.db
             .write(move |tx| {
                 get_account(tx, &who.workspace_id, &id)?;
-                store::delete_account(tx, &who.workspace_id, &id).map(drop)
+                store::delete_account(tx, &who.workspace_id, &id)?;
+                audit::record(tx, &ids, now, &who.entry(Action::SmsDeleted).on(&id.0))
             })
             .await?;
         Ok(NoContent)

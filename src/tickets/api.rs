@@ -16,6 +16,7 @@ use super::{
 use crate::{
     access::{Editor, Member, Via},
     app::App,
+    audit::{self, Action},
     conversations::{self, MessageRole, get_seen},
     error::{Error, Result},
     events::{self, Kind, NewEvent},
@@ -169,6 +170,7 @@ impl TicketsApi {
             .write(move |tx| {
                 let ticket = service::get_ticket(tx, &who.workspace_id, &id)?;
                 store::delete_ticket(tx, &who.workspace_id, &id)?;
+                audit::record(tx, &app.ids, now, &who.entry(Action::TicketDeleted).on(&ticket.id).with(serde_json::json!({"number": ticket.number})))?;
                 let data = serde_json::json!({"id": ticket.id, "number": ticket.number});
                 events::emit(tx, &app.ids, now, &NewEvent { workspace_id: &who.workspace_id, kind: Kind::TicketDeleted, resource_id: &ticket.id, data })
             })

@@ -144,14 +144,19 @@ pub struct NewTicket {
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase", default)]
 pub struct TicketFields {
+    #[serde(deserialize_with = "crate::http::not_null")]
     pub subject: Option<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     pub description: Option<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     pub status: Option<TicketStatus>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     pub priority: Option<Priority>,
     pub contact_id: MaybeUndefined<String>,
     pub conversation_id: MaybeUndefined<String>,
     pub assignee_id: MaybeUndefined<String>,
     pub assistant_id: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     pub tags: Option<Vec<String>>,
 }
 

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     access::Editor,
     app::App,
+    audit::{self, Action},
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging, Tag, patch},
     ids::prefix,
@@ -34,8 +35,11 @@ const OVERLAP: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 #[derive(Default, Object, Deserialize)]
 #[serde(default)]
 pub struct WebhookFields {
+    #[serde(deserialize_with = "crate::http::not_null")]
     url: Option<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     events: Option<Vec<String>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     active: Option<bool>,
     description: MaybeUndefined<String>,
 }
@@ -118,10 +122,11 @@ impl WebhooksApi {
         let secret = sign::new_secret(&app.ids);
         let sealed = app.key.seal(&secret, SEAL_PURPOSE, &app.ids)?;
         webhook.secret = Some(secret);
-        let write = app.db.clone();
+        let (write, ids) = (app.db.clone(), app.ids.clone());
         write
             .write(move |tx| {
                 store::insert_webhook(tx, &who.workspace_id, &webhook, &sealed)?;
+                audit::record(tx, &ids, now, &who.entry(Action::WebhookSaved).on(&webhook.id))?;
                 Ok(Created(webhook))
             })
             .await
@@ -144,6 +149,7 @@ impl WebhooksApi {
                 body.0.over(&app, &mut webhook)?;
                 webhook.updated_at = now;
                 store::update_webhook(tx, &who.workspace_id, &webhook)?;
+                audit::record(tx, &app.ids, now, &who.entry(Action::WebhookSaved).on(&webhook.id))?;
                 if !webhook.active {
                     store::fail_pending(tx, &who.workspace_id, &webhook.id, "The webhook was switched off.")?;
                 }
@@ -155,20 +161,28 @@ impl WebhooksApi {
     /// Delete a webhook with its deliveries
     #[oai(path = "/:id", method = "delete", operation_id = "delete_webhook")]
     async fn delete_webhook(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
-        let found = app.db.write(move |tx| store::delete_webhook(tx, &who.workspace_id, &id)).await?;
-        if found { Ok(NoContent) } else { Err(Error::not_found("webhook")) }
+        let (ids, now) = (app.ids.clone(), app.now());
+        let deleted = app.db.write(move |tx| {
+            let found = store::delete_webhook(tx, &who.workspace_id, &id)?;
+            if found {
+                audit::record(tx, &ids, now, &who.entry(Action::WebhookDeleted).on(&id.0))?;
+            }
+            Ok(found)
+        });
+        if deleted.await? { Ok(NoContent) } else { Err(Error::not_found("webhook")) }
     }
 
     /// A new secret, in this answer alone; the old one signs beside it for a day
     #[oai(path = "/:id/rotate-secret", method = "post", operation_id = "rotate_webhook_secret")]
     async fn rotate_webhook_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<Webhook>> {
-        let now = app.now();
+        let (ids, now) = (app.ids.clone(), app.now());
         let secret = sign::new_secret(&app.ids);
         let sealed = app.key.seal(&secret, SEAL_PURPOSE, &app.ids)?;
         app.db
             .write(move |tx| {
                 get_webhook(tx, &who, &id)?;
                 store::set_secret(tx, &who.workspace_id, &id, &sealed, now.plus(OVERLAP), now)?;
+                audit::record(tx, &ids, now, &who.entry(Action::WebhookSaved).on(&id.0).with(json!({"secret": "rotated"})))?;
                 Ok(Json(Webhook { secret: Some(secret), ..get_webhook(tx, &who, &id)? }))
             })
             .await

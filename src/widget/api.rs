@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    guard::{self, AskingVisitor, Opened, Visitor, find_session, get_session, key, no_session, open},
+    guard::{self, Opened, Visitor, find_session, get_session, key, no_session, open},
     identity::{self, Identity},
     store::{self, NewSession, Session},
 };
@@ -24,7 +24,7 @@ use crate::{
     conversations::{self, Channel, Message, MessageRole, handoff, model::{ConversationStatus, Handler}},
     db::Tx,
     error::{Error, Result},
-    http::{Body, Listing, Paging, Tag},
+    http::{Counted, Listing, Paging, Tag},
     ids::prefix,
     providers,
     inbox::Live,
@@ -179,26 +179,30 @@ impl WidgetApi {
 
     /// Begin a chat session, or go on with one
     #[oai(path = "/:assistant_id/session", method = "post", operation_id = "open_widget_session")]
-    async fn open_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<OpenSession, 64>) -> Result<SessionReply> {
-        session(&app, &visitor, &assistant_id, body.0).await
+    async fn open_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Counted<OpenSession, 64>) -> Result<SessionReply> {
+        session(&app, &visitor, &assistant_id, body).await
     }
 
     /// The same as `session`, under its other name
     #[oai(path = "/:assistant_id/init", method = "post", operation_id = "init_widget_session")]
-    async fn init_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<OpenSession, 64>) -> Result<SessionReply> {
-        session(&app, &visitor, &assistant_id, body.0).await
+    async fn init_widget_session(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Counted<OpenSession, 64>) -> Result<SessionReply> {
+        session(&app, &visitor, &assistant_id, body).await
     }
 
     /// Ask; without a session one is made, and its token is in `start`. While a person has the conversation: 202, and their reply comes by `events`
     #[oai(path = "/:assistant_id/chat", method = "post", operation_id = "widget_chat")]
-    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, live: Data<&Live>, visitor: AskingVisitor, assistant_id: Path<String>, body: Body<WidgetChat, 8192>) -> Result<ChatReply> {
-        let visitor = visitor.0;
+    async fn widget_chat(&self, app: Data<&App>, answers: Data<&Answers>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Counted<WidgetChat, 8192>) -> Result<ChatReply> {
+        app.limits.widget_chat_address.check(&visitor.address.limit_key()).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
-        let attachments = body.0.attachments;
+        let body = match body.read() {
+            Ok(body) => body,
+            Err(error) => return Err(count_broken(&app, &visitor, &opened, error)),
+        };
+        let attachments = body.attachments;
         if attachments.len() > 10 {
             return Err(Error::invalid("attachments", "must have at most 10 entries").context("widget"));
         }
-        let messages = match (body.0.message, body.0.messages) {
+        let messages = match (body.message, body.messages) {
             (Some(message), _) => vec![ChatMessage { role: ChatRole::User, content: message }],
             (None, Some(messages)) => messages,
             (None, None) => return Err(Error::invalid("message", "is required").context("widget")),
@@ -264,8 +268,22 @@ fn trailing(messages: Vec<ChatMessage>) -> Vec<ChatMessage> {
     messages.into_iter().skip(from).collect()
 }
 
-async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: OpenSession) -> Result<SessionReply> {
+/// A question that cannot be read is one all the same: its session's budget pays for it, or the one for new sessions.
+fn count_broken(app: &App, visitor: &Visitor, opened: &Opened, error: Error) -> Error {
+    let counted = match find_session(app, visitor, opened) {
+        Ok(Some(session)) => app.limits.widget_chat_session.check(&session.id),
+        Ok(None) => app.limits.widget_session.check(&key(visitor, &opened.assistant.id)),
+        Err(error) => Err(error),
+    };
+    widget(counted.err().unwrap_or(error))
+}
+
+async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted<OpenSession, 64>) -> Result<SessionReply> {
     let opened = open(app, visitor, assistant_id)?;
+    let body = match body.read() {
+        Ok(body) => body,
+        Err(error) => return Err(widget(app.limits.widget_session.check(&key(visitor, assistant_id)).err().unwrap_or(error))),
+    };
     let identity = body.identity.unwrap_or_default();
     if let (Some(id), Some(token)) = (&body.session_id, &body.session_token) {
         app.limits.widget_read.check(&key(visitor, assistant_id)).map_err(widget)?;

@@ -38,13 +38,14 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
         };
         let allowed = self.allowed_origin(request.headers(), &assistant_id);
         let is_preflight = request.method() == Method::OPTIONS;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let mut response = if is_preflight {
             StatusCode::NO_CONTENT.into_response()
         } else {
             match self.inner.call(request).await {
                 Ok(response) => response.into_response(),
                 // Rendered here already, so that a page can read why it was refused.
-                Err(error) => crate::http::from_poem(error),
+                Err(error) => crate::http::from_poem(error, &method, &path),
             }
         };
         let headers = response.headers_mut();

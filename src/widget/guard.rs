@@ -43,23 +43,6 @@ impl<'a> ApiExtractor<'a> for Visitor {
     }
 }
 
-/// A visitor who asks: counted before the body is read, so that a bad one counts too.
-pub struct AskingVisitor(pub Visitor);
-
-impl<'a> ApiExtractor<'a> for AskingVisitor {
-    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::PoemExtractor];
-
-    type ParamType = ();
-    type ParamRawType = ();
-
-    async fn from_request(request: &'a Request, body: &mut RequestBody, options: ExtractParamOptions<()>) -> poem::Result<Self> {
-        let visitor = Visitor::from_request(request, body, options).await?;
-        let app = request.data::<App>().ok_or_else(|| Error::internal("every request carries the app"))?;
-        app.limits.widget_chat_address.check(&visitor.address.limit_key()).map_err(|error| error.context("widget"))?;
-        Ok(AskingVisitor(visitor))
-    }
-}
-
 /// Where the page is that asks: `Origin`, else `Referer`.
 pub(super) fn origin(headers: &HeaderMap) -> Option<Url> {
     let value = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());

@@ -31,7 +31,7 @@ use crate::{
     db::Tx,
     error::{Error, Result},
     events::{Kind, NewEvent, emit},
-    http::{Body, Created, NoContent, Tag},
+    http::{Counted, Created, NoContent, Tag},
     ids::prefix,
     inbox::{self, Live, Signal, StreamReply},
     tickets::{self, NewTicket, Priority, TicketSource, TicketStatus},
@@ -165,12 +165,13 @@ impl VisitorApi {
 
     /// Tell the people of the workspace that the visitor types
     #[oai(path = "/:assistant_id/typing", method = "post", operation_id = "tell_widget_typing")]
-    async fn tell_widget_typing(&self, app: Data<&App>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetTyping, 16>) -> Result<NoContent> {
+    async fn tell_widget_typing(&self, app: Data<&App>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Counted<WidgetTyping, 16>) -> Result<NoContent> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
         let session = get_session(&app, &visitor, &opened)?;
+        let body = body.read().map_err(widget)?;
         if let Some(id) = session.conversation_id {
-            let state = if body.0.typing.unwrap_or(true) { "typing" } else { "away" };
+            let state = if body.typing.unwrap_or(true) { "typing" } else { "away" };
             let data = json!({"conversationId": id, "userId": null, "name": null, "state": state});
             live.signal(Signal { workspace_id: opened.workspace_id, conversation_id: Some(id), kind: "typing", data, to_customer: false });
         }
@@ -196,9 +197,9 @@ impl VisitorApi {
 
     /// Leave an address: an email or a phone number
     #[oai(path = "/:assistant_id/lead", method = "post", operation_id = "create_widget_lead")]
-    async fn create_widget_lead(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetLead, 64>) -> Result<Created<WidgetLeadTaken>> {
+    async fn create_widget_lead(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Counted<WidgetLead, 64>) -> Result<Created<WidgetLeadTaken>> {
         let (opened, session) = writer(&app, &visitor, &assistant_id)?;
-        let (id, now, app_, lead) = (app.new_id(prefix::LEAD), app.now(), app.clone(), body.0);
+        let (id, now, app_, lead) = (app.new_id(prefix::LEAD), app.now(), app.clone(), body.read().map_err(widget)?);
         let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
         if !given(&lead.email) && !given(&lead.phone) {
             return Err(Error::invalid("email", "or `phone` is required").context("widget"));
@@ -209,9 +210,9 @@ impl VisitorApi {
 
     /// Rate an answer, or the conversation; again replaces it
     #[oai(path = "/:assistant_id/feedback", method = "post", operation_id = "create_widget_feedback")]
-    async fn create_widget_feedback(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetFeedback, 64>) -> Result<Created<WidgetStatus>> {
+    async fn create_widget_feedback(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, body: Counted<WidgetFeedback, 64>) -> Result<Created<WidgetStatus>> {
         let (opened, session) = writer(&app, &visitor, &assistant_id)?;
-        let (id, now, app_, feedback) = (app.new_id(prefix::FEEDBACK), app.now(), app.clone(), body.0);
+        let (id, now, app_, feedback) = (app.new_id(prefix::FEEDBACK), app.now(), app.clone(), body.read().map_err(widget)?);
         app.db.write(move |tx| take_feedback(&app_, tx, &opened, &session, &feedback, &id, now)).await.map_err(widget)?;
         Ok(Created(WidgetStatus { status: "ok".to_owned() }))
     }
@@ -232,12 +233,12 @@ impl VisitorApi {
 
     /// Ask for a person; the answer says in truth whether anybody is there
     #[oai(path = "/:assistant_id/handoff", method = "post", operation_id = "hand_off_widget")]
-    async fn hand_off_widget(&self, app: Data<&App>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Body<WidgetHandOff, 16>) -> Result<Accepted<HandoffState>> {
+    async fn hand_off_widget(&self, app: Data<&App>, live: Data<&Live>, visitor: Visitor, assistant_id: Path<String>, body: Counted<WidgetHandOff, 16>) -> Result<Accepted<HandoffState>> {
         let (opened, session) = writer(&app, &visitor, &assistant_id)?;
         if !opened.assistant.handoff.enabled {
             return Err(Error::forbidden("This assistant does not hand over to people.").context("widget"));
         }
-        let (app_, now, reason, session_id) = (app.clone(), app.now(), body.0.reason.unwrap_or(HandoffReason::CustomerRequest), session.id.clone());
+        let (app_, now, reason, session_id) = (app.clone(), app.now(), body.read().map_err(widget)?.reason.unwrap_or(HandoffReason::CustomerRequest), session.id.clone());
         let new_id = app.new_id(prefix::CONVERSATION);
         let state = app
             .db
@@ -254,9 +255,9 @@ impl VisitorApi {
 
     /// Open a ticket: with a session, or with `assistantId`
     #[oai(path = "/tickets/create", method = "post", operation_id = "create_widget_ticket")]
-    async fn create_widget_ticket(&self, app: Data<&App>, visitor: Visitor, body: Body<WidgetTicket, 64>) -> Result<Created<WidgetTicketMade>> {
+    async fn create_widget_ticket(&self, app: Data<&App>, visitor: Visitor, body: Counted<WidgetTicket, 64>) -> Result<Created<WidgetTicketMade>> {
         app.limits.widget_tickets.check(&visitor.address.limit_key()).map_err(widget)?;
-        let body = body.0;
+        let body = body.read().map_err(widget)?;
         let assistant_id = match (find_place(&app, &visitor)?, &body.assistant_id) {
             (Some(assistant_id), _) => assistant_id,
             (None, Some(assistant_id)) => assistant_id.clone(),

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
-    model::{Settings, Workspace, check_workspace_name},
+    model::{Settings, other_forms, Workspace, check_workspace_name},
     service, store,
 };
 use crate::{
@@ -63,10 +63,13 @@ pub struct CreateWorkspace {
 #[serde(rename_all = "camelCase", default)]
 #[derive(Default)]
 pub struct UpdateWorkspace {
+    #[serde(deserialize_with = "crate::http::not_null")]
     name: Option<String>,
     description: MaybeUndefined<String>,
     default_model: MaybeUndefined<String>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     allowed_models: Option<Vec<String>>,
+    #[serde(deserialize_with = "crate::http::not_null")]
     settings: Option<Merge<Settings>>,
 }
 
@@ -150,7 +153,7 @@ impl WorkspacesApi {
                 patch(&mut workspace.default_model, change.default_model);
                 workspace.allowed_models = change.allowed_models.unwrap_or(workspace.allowed_models);
                 if let Some(settings) = change.settings {
-                    workspace.settings = settings.over("settings", &workspace.settings)?;
+                    workspace.settings = settings.in_one_form(other_forms).over("settings", &workspace.settings)?;
                     workspace.settings.check()?;
                 }
                 workspace.updated_at = now;

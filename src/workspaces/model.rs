@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::hours::OpeningHours;
 use crate::{
@@ -136,6 +137,48 @@ impl Default for Settings {
     }
 }
 
+/// The settings may be sent in two forms: `openingHours` as a list of `{days, from, to}`, `slaTargets` and
+/// `ticketContactRequired` beside it. Both are put into the one that is kept; what is neither is left for the check.
+pub fn other_forms(change: &mut Value) {
+    let Some(change) = change.as_object_mut() else { return };
+    if let Some(targets) = change.remove("slaTargets") {
+        lay_into(change, "tickets", targets);
+    }
+    if let Some(required) = change.remove("ticketContactRequired") {
+        lay_into(change, "tickets", json!({ "contactRequired": required }));
+    }
+    let Some(Value::Array(spans)) = change.get("openingHours") else { return };
+    // A list says it all: what is on no line is closed.
+    let mut week = serde_json::Map::from_iter(WEEKDAYS.map(|day| (day.to_owned(), json!([]))));
+    for span in spans {
+        for day in span["days"].as_array().into_iter().flatten() {
+            let Some(name) = weekday(day) else { continue };
+            if let Some(Value::Array(spans)) = week.get_mut(name) {
+                spans.push(json!({"from": span["from"], "to": span["to"]}));
+            }
+        }
+    }
+    change.insert("openingHours".to_owned(), Value::Object(week));
+}
+
+fn lay_into(change: &mut serde_json::Map<String, Value>, name: &str, more: Value) {
+    match (change.entry(name).or_insert_with(|| json!({})), more) {
+        (Value::Object(known), Value::Object(more)) => known.extend(more),
+        (known, more) => *known = more,
+    }
+}
+
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// `"monday"`, `"Mon"` or 1; 7 is Sunday, as ISO 8601 counts.
+fn weekday(day: &Value) -> Option<&'static str> {
+    if let Some(number) = day.as_u64() {
+        return WEEKDAYS.get(usize::try_from(number).ok()?.checked_sub(1)?).copied();
+    }
+    let name = day.as_str()?.to_lowercase();
+    WEEKDAYS.into_iter().find(|known| name.len() >= 3 && known.starts_with(&name))
+}
+
 /// `Acme GmbH & Co.` → `acme-gmbh-co`; never empty.
 pub fn slug(name: &str) -> String {
     let mut slug = String::new();
@@ -211,6 +254,21 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_may_be_sent_in_the_other_form() {
+        let mut change = json!({
+            "openingHours": [{"days": ["mon", "Tuesday", 3], "from": "09:00", "to": "12:00"}, {"days": ["monday"], "from": "13:00", "to": "17:00"}],
+            "slaTargets": {"high": {"firstResponseMinutes": 5}},
+            "ticketContactRequired": true,
+        });
+        other_forms(&mut change);
+        let hours = &change["openingHours"];
+        assert_eq!(hours["monday"], json!([{"from": "09:00", "to": "12:00"}, {"from": "13:00", "to": "17:00"}]));
+        assert_eq!((&hours["wednesday"][0]["from"], &hours["sunday"]), (&json!("09:00"), &json!([])));
+        assert_eq!(change["tickets"], json!({"high": {"firstResponseMinutes": 5}, "contactRequired": true}));
+        assert!(change.get("slaTargets").is_none() && change.get("ticketContactRequired").is_none());
+    }
 
     #[test]
     fn a_slug_is_made_of_letters_digits_and_single_hyphens() {

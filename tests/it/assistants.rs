@@ -470,3 +470,27 @@ async fn list_models_says_what_can_be_named() {
     let builtin = models["data"].as_array().unwrap().iter().find(|model| model["id"] == "builtin/extractive").expect("the built-in one is always there");
     assert_eq!((&builtin["offline"], &builtin["available"], &builtin["allowed"], &builtin["default"]), (&json!(true), &json!(true), &json!(true), &json!(true)));
 }
+
+/// A field that every one of them has cannot be taken away; one that may be missing can.
+#[tokio::test]
+async fn null_takes_away_only_what_may_be_missing() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = create_assistant(&owner, json!({"welcomeMessage": "Hi"})).await;
+    let project = owner.post("/api/projects", json!({"name": "Docs"})).await.expect(201);
+    let ticket = owner.post("/api/tickets", json!({"subject": "Broken"})).await.expect(201);
+    let one = |kind: &str, value: &serde_json::Value| format!("/api/{kind}/{}", value["id"].as_str().unwrap());
+    for (path, field) in [
+        (one("assistants", &assistant), "name"),
+        (one("assistants", &assistant), "temperature"),
+        (one("assistants", &assistant), "widgetEnabled"),
+        (one("projects", &project), "name"),
+        (one("tickets", &ticket), "subject"),
+        (owner.path(""), "name"),
+    ] {
+        let error = owner.patch(&path, json!({field: null})).await.expect_error(400, "bad_request:api");
+        assert!(error["details"][field].is_string(), "{path} {field}: {error}");
+    }
+    let cleared = owner.patch(&one("assistants", &assistant), json!({"welcomeMessage": null})).await.expect(200);
+    assert_eq!(cleared["welcomeMessage"], json!(null));
+}

@@ -16,7 +16,7 @@ async fn set_up_makes_the_first_owner_once() {
     let token = access::new_link(&app.app, LinkKind::Setup, None, Duration::from_secs(60)).await.unwrap();
     let mut short = body(&token);
     short["password"] = json!("short");
-    let error = nobody.post("/api/auth/setup", short).await.expect_error(400, "bad_request:api");
+    let error = nobody.post("/api/auth/setup", short).await.expect_error(400, "bad_request:auth");
     assert!(error["details"]["password"].as_str().unwrap().contains("10 characters"));
     let reply = nobody.post("/api/auth/setup", body(&token)).await;
     assert!(reply.header("set-cookie").contains("authjs.session-token="));

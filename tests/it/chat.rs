@@ -96,7 +96,7 @@ async fn chat_holds_messages_to_the_contract() {
         let reply = owner.send(owner.request(Method::POST, "/api/chat").header("content-type", "application/json").body(broken)).await;
         assert_eq!(reply.status, 400, "{broken}: {}", reply.text);
     }
-    owner.send(owner.request(Method::POST, "/api/chat").header("content-type", "text/plain").body("{}")).await.expect_error(415, "unsupported_media_type:api");
+    owner.send(owner.request(Method::POST, "/api/chat").header("content-type", "text/plain").body("{}")).await.expect_error(415, "unsupported_media_type:chat");
     let large = owner.send(owner.request(Method::POST, "/api/chat").header("content-type", "application/json").body(" ".repeat((8 << 20) + 1))).await;
     assert_eq!(large.status, 413, "{}", large.text);
     assert_eq!(owner.get(&owner.path("/conversations")).await.expect(200)["total"], 0, "nothing was stored of them");

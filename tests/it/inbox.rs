@@ -265,7 +265,7 @@ async fn an_assistant_that_does_not_know_and_a_low_rating_ask_for_a_person() {
     rated.post("feedback", json!({"messageId": answer, "rating": "down", "comment": "No."})).await.expect(201);
     let waits = owner.get(&at(&owner, &rated.chat_id, "")).await.expect(200);
     assert_eq!((&waits["status"], &waits["handoffReason"]), (&json!("pending"), &json!("low_rating")));
-    for wrong in [json!({"rating": 0}), json!({"rating": "sideways"}), json!({"rating": 6})] {
+    for wrong in [json!({"comment": "No rating."}), json!({"rating": 0}), json!({"rating": "sideways"}), json!({"rating": 6})] {
         rated.post("feedback", wrong).await.expect_error(400, "bad_request:widget");
     }
 }

@@ -4,9 +4,13 @@ use std::{
     collections::{BTreeSet, HashMap},
     fs,
     path::Path,
+    time::Duration,
 };
 
-use illumichat::access::Role;
+use illumichat::{
+    access::Role,
+    clock::{Clock, Timestamp},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -15,7 +19,7 @@ use super::{
     chat::{help_desk, question},
     contacts::create_contact,
 };
-use crate::support::{Client, TestApp, app::Credentials, spawn_app};
+use crate::support::{Client, TestApp, app::Credentials};
 
 /// The web's client is generated from this file.
 const FILE: &str = "web/api/openapi.json";
@@ -424,15 +428,28 @@ async fn status(client: &Client, things: &Things, operation: &Operation, real: b
 /// Every operation, every caller: who may is let in, and nobody else is.
 #[tokio::test]
 async fn every_caller_gets_what_the_table_says() {
-    let app = spawn_app().await;
+    let clock = Clock::held(Timestamp::parse("2026-03-02T20:00:00Z").unwrap());
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), clock.clone(), |config| config.limits.signin_address = 1000).await;
     let owner = app.owner().await;
     let things = Things::of(&app, &owner).await;
+    // A session that was a good one, twelve hours ago.
+    let expired = app.signed_in(&owner).await;
+    expired.get("/api/me").await.expect(200);
+    clock.advance(Duration::from_secs(12 * 3600 + 60));
     let stranger = app.owner().await;
     create_assistant(&stranger, json!({})).await;
     let mut colleagues = Vec::new();
     for role in [Role::Guest, Role::Member, Role::Admin, Role::Owner] {
         colleagues.push((role, app.colleague(&owner, role).await));
     }
+    // A token is worth what its creator is worth now.
+    let demoted = app.colleague(&owner, Role::Admin).await;
+    demoted.get(&owner.path("/members")).await.expect(200);
+    owner.patch(&owner.path(&format!("/members/{}", demoted.user_id)), json!({"role": "guest"})).await.expect(200);
+    colleagues.push((Role::Guest, demoted));
+    let removed = app.colleague(&owner, Role::Admin).await;
+    let removed_in_person = app.signed_in(&removed).await;
+    owner.delete(&owner.path(&format!("/members/{}", removed.user_id))).await.expect(204);
     // Signing in is throttled, so each signs in once.
     let in_person = HashMap::<String, Client>::from_iter(futures_util::future::join_all(
         colleagues.iter().map(|(_, client)| client).chain([&owner, &stranger]).map(async |client| (client.user_id.clone(), app.signed_in(client).await)),
@@ -454,15 +471,24 @@ async fn every_caller_gets_what_the_table_says() {
         };
         // 405 would mean that the document names what is not there; 500 never happens.
         let let_in = |got: u16| !matches!(got, 401 | 403 | 405 | 500..);
+        let out = [("a revoked token", &revoked), ("an expired session", &expired), ("a removed member", &removed), ("a removed member in person", &removed_in_person)];
         if operation.least == Least::Anyone {
+            // Who they are does not matter: what they send does.
+            let tokens = colleagues.iter().map(|(role, client)| (role.name(), client)).chain([("another workspace's owner", &stranger)]).chain(out);
+            for (caller, client) in tokens {
+                let got = status(client, &things, operation, false).await;
+                expect(caller, got, got != 405 && got < 500);
+            }
             let got = status(&app.nobody(), &things, operation, false).await;
             expect("nobody", got, got != 405 && got < 500);
             continue;
         }
         let got = status(&app.nobody(), &things, operation, true).await;
         expect("nobody", got, got == 401);
-        let got = status(&revoked, &things, operation, true).await;
-        expect("a revoked token", got, got == 401);
+        for (caller, client) in out {
+            let got = status(client, &things, operation, true).await;
+            expect(caller, got, got == 401);
+        }
         let names_workspace = operation.path.contains("{ws}");
         let names_thing = operation.path.replace("{ws}", "").contains('{') || operation.name == "chat";
         match operation.least {

@@ -42,7 +42,7 @@ async fn a_letter_brings_a_link_that_sets_a_new_password_once() {
     let token = link(&letters[0].text, "/reset-password?token=");
     let reset = async |token: &str, password: &str| nobody.post("/api/auth/password/reset", json!({"token": token, "password": password})).await;
     reset("wrong", "a new good password").await.expect_error(401, "unauthorized:auth");
-    reset(&token, "short").await.expect_error(400, "bad_request:api");
+    reset(&token, "short").await.expect_error(400, "bad_request:auth");
     reset(&token, "a new good password").await.expect(204);
     reset(&token, "a new good password").await.expect_error(401, "unauthorized:auth");
     browser.get("/api/me").await.expect_error(401, "unauthorized:api");
@@ -98,7 +98,7 @@ async fn without_mail_everybody_is_told_the_same() {
     let (known, unknown) = (ask(&app.email_of(&owner)).await, ask("nobody@example.com").await);
     assert_eq!((known.status, &known.text), (409, &unknown.text));
     known.expect_error(409, "conflict:auth");
-    ask("no email").await.expect_error(400, "bad_request:api");
+    ask("no email").await.expect_error(400, "bad_request:auth");
     let made = owner.post(&owner.path("/invitations"), json!({"email": "x@example.com", "role": "guest"})).await.expect(201);
     assert_eq!(made["mailed"], false);
     assert_eq!(Role::parse(made["role"].as_str().unwrap()), Some(Role::Guest));

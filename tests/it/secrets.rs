@@ -43,7 +43,10 @@ fn log() -> Log {
 async fn planted_secrets_show_up_nowhere() {
     let log = log();
     let mail = SmtpServer::start().await;
-    let planted = ["planted-provider-key-1111", "planted-client-secret-2222", "planted-password-3333", "planted-new-password-4444", "mail-password-7531"];
+    let planted = [
+        "planted-provider-key-1111", "planted-client-secret-2222", "planted-password-3333", "planted-new-password-4444", "mail-password-7531",
+        "planted-own-key-5555", "abcdef0123456789abcdef0123456789", "planted-header-6666", "planted-search-key-7777",
+    ];
     let app = TestApp::with(|config| {
         config.providers.insert("openai".to_owned(), Provider { api_key: Some(SecretText::new(planted[0])), base_url: Some("http://127.0.0.1:9/v1".to_owned()), ..Provider::default() });
         config.oidc.insert("sso".to_owned(), Oidc { issuer: "http://127.0.0.1:9".to_owned(), client_id: "c".to_owned(), client_secret: Some(SecretText::new(planted[1])), ..Oidc::default() });
@@ -68,6 +71,28 @@ async fn planted_secrets_show_up_nowhere() {
     app.drain().await;
     let reset = mail.letters().iter().find_map(|letter| Some(letter.text.split_once("reset-password?token=")?.1.chars().take_while(char::is_ascii_alphanumeric).collect::<String>())).unwrap();
     seen.push(browser.post("/api/me/password", json!({"currentPassword": PASSWORD, "newPassword": planted[3]})).await.text);
+    // What the people of a workspace plant themselves.
+    let assistant = super::assistants::create_assistant(&owner, json!({"visibility": "public", "widgetEnabled": true})).await;
+    let assistant = assistant["id"].as_str().unwrap();
+    seen.push(browser.put(&owner.path("/providers/anthropic"), json!({"apiKey": planted[5]})).await.text);
+    seen.push(browser.post(&owner.path("/providers/anthropic/test"), json!({})).await.text);
+    let sms = json!({"enabled": true, "twilioAccountSid": format!("AC{}", "0".repeat(32)), "twilioAuthToken": planted[6], "phoneNumber": "+15551234567"});
+    seen.push(browser.put(&owner.path(&format!("/assistants/{assistant}/sms")), sms).await.text);
+    seen.push(browser.post(&owner.path("/mcp-servers"), json!({"name": "tools", "url": "https://mcp.example.com/mcp", "headers": {"Authorization": planted[7]}})).await.text);
+    seen.push(browser.put(&owner.path("/web-search"), json!({"provider": "brave", "apiKey": planted[8]})).await.text);
+    let webhook = browser.post(&owner.path("/webhooks"), json!({"url": "https://example.com/hook", "events": ["ticket.resolved"]})).await.expect(201);
+    let site = browser.post(&owner.path("/sites"), json!({"name": "Shop", "assistantId": assistant})).await.json();
+    let chat = owner.ask("/api/chat", super::chat::question(&json!({"id": assistant}), "Hello")).await.chat_id().to_owned();
+    seen.push(browser.get(&owner.path(&format!("/conversations/{chat}/export"))).await.text);
+    seen.push(browser.get(&owner.path(&format!("/conversations/{chat}/export?format=markdown"))).await.text);
+    let contact = super::contacts::create_contact(&owner, json!({"email": "visitor@example.com"})).await;
+    seen.push(browser.get(&owner.path(&format!("/contacts/{}/export", contact["id"].as_str().unwrap()))).await.text);
+    for path in ["/providers", "/providers/anthropic", "/mcp-servers", "/web-search", "/webhooks", "/sites", "/contacts/export", "/analytics", "/actions"] {
+        seen.push(browser.get(&owner.path(path)).await.text);
+    }
+    for path in ["", "/sms", "/versions", "/tools", "/access"] {
+        seen.push(browser.get(&owner.path(&format!("/assistants/{assistant}{path}"))).await.text);
+    }
     for path in ["", "/members", "/invitations", "/tokens", "/audit?limit=100", "/models", "/assistants"] {
         seen.push(browser.get(&owner.path(path)).await.text);
     }
@@ -75,7 +100,10 @@ async fn planted_secrets_show_up_nowhere() {
         seen.push(browser.get(path).await.text);
     }
     let mut secrets: Vec<String> = planted.iter().map(|&secret| secret.to_owned()).collect();
-    secrets.extend([session, token, totp, invitation, reset, PASSWORD.to_owned()]);
+    secrets.extend([session, token, totp, invitation, reset, PASSWORD.to_owned(), webhook["secret"].as_str().unwrap().to_owned()]);
+    let _ = &site;
+    // What a backup would list: the names of the files.
+    seen.push(app.files_on_disk().join("\n"));
     let logged = String::from_utf8_lossy(&log.0.lock()).into_owned();
     let told = app.app.db.read(|connection| illumichat::events::list_after(connection, None, 0, 1000)).unwrap();
     let told = told.iter().map(|event| event.data.to_string()).collect::<String>();
@@ -114,6 +142,37 @@ async fn exactly_the_figure_passes_whatever_is_forwarded() {
     refused.expect_error(429, "rate_limit:api");
     // Another's budget is another's.
     app.owner().await.get("/api/workspaces").await.expect(200);
+}
+
+/// What cannot be read costs the same as what can: a flood of rubbish is a flood.
+#[tokio::test]
+async fn broken_bodies_are_counted() {
+    let app = TestApp::with(|config| {
+        config.limits.enabled = true;
+        (config.limits.chat, config.limits.widget_chat_address, config.limits.widget_session, config.limits.widget_tickets) = (3, 3, 3, 3);
+    })
+    .await;
+    let owner = app.owner().await;
+    let assistant = super::assistants::create_assistant(&owner, json!({"visibility": "public", "widgetEnabled": true})).await;
+    let id = assistant["id"].as_str().unwrap();
+    let nobody = app.nobody();
+    for (client, path, surface) in [
+        (&owner, "/api/chat".to_owned(), "chat"),
+        (&nobody, format!("/api/widget/{id}/session"), "widget"),
+        (&nobody, "/api/widget/tickets/create".to_owned(), "widget"),
+    ] {
+        let send = async |number: usize| {
+            let request = client.request(Method::POST, &path).header("content-type", "application/json").header("x-forwarded-for", format!("203.0.113.{number}"));
+            client.send(request.body("{")).await
+        };
+        for number in 0..3 {
+            send(number).await.expect_error(400, &format!("bad_request:{surface}"));
+        }
+        let refused = send(3).await;
+        assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), ("3", "0"), "{path}");
+        assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+        refused.expect_error(429, &format!("rate_limit:{surface}"));
+    }
 }
 
 #[tokio::test]

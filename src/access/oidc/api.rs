@@ -75,6 +75,7 @@ impl OidcApi {
     async fn begin_oidc_signin(
         &self,
         app: Data<&App>,
+        request: &Request,
         who: Anyone,
         provider: Path<String>,
         /// A path of this server to come back to.
@@ -83,7 +84,10 @@ impl OidcApi {
     ) -> Result<Found> {
         app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
         let settings = configured(&app, &provider.0)?;
-        let discovery = issuer::discover(&app, settings).await?;
+        let discovery = match issuer::discover(&app, settings).await {
+            Ok(discovery) => discovery,
+            Err(error) => return to_signin_page(request, error),
+        };
         let pending = Pending {
             provider: provider.0,
             state: app.ids.secret(32),
@@ -121,23 +125,47 @@ impl OidcApi {
         state: Query<Option<String>>,
         error: Query<Option<String>>,
     ) -> Result<Found> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
-        let settings = configured(&app, &provider.0)?;
-        let pending = pending(&app, request, &provider.0, state.0.as_deref())?;
-        if error.0.is_some() {
-            return Err(Error::unauthorized("The sign-in was broken off. Try again.").context("auth"));
-        }
-        let code = code.0.ok_or_else(|| Error::invalid("code", "is required").context("auth"))?;
-        let discovery = issuer::discover(&app, settings).await?;
-        let token = issuer::exchange(&app, settings, &discovery, &code, &pending.verifier, &redirect_uri(&app, &provider.0)).await?;
-        let keys = issuer::keys(&app, &discovery).await?;
-        let expected = Expected { issuer: &discovery.issuer, client_id: &settings.client_id, nonce: &pending.nonce, now: app.now() };
-        let claims = verify(&token, &keys, &expected).map_err(|why| Error::unauthorized("The sign-in service's answer cannot be believed. Try again.").context("auth").source(why))?;
-        let user_id = account::find_or_make(&app, settings, &provider.0, &discovery.issuer, claims).await?;
-        let user_agent = request.header(poem::http::header::USER_AGENT).map(str::to_owned);
-        let (session, _) = new_session(&app, &user_id, SESSION_REMEMBERED, user_agent, who.address).await?;
-        Ok(Found { location: pending.back_to, cookies: vec![session_cookie(&app, &session, SESSION_REMEMBERED), pending_cookie(&app, "", Duration::ZERO)] })
+        let came_back = Answered { provider: provider.0, code: code.0, state: state.0, error: error.0 };
+        finish(&app, request, &who, came_back).await.or_else(|error| to_signin_page(request, error))
     }
+}
+
+/// What an OpenID Connect provider sends a browser back with.
+struct Answered {
+    provider: String,
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+async fn finish(app: &App, request: &Request, who: &Anyone, Answered { provider, code, state, error }: Answered) -> Result<Found> {
+    app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+    let settings = configured(app, &provider)?;
+    let pending = pending(app, request, &provider, state.as_deref())?;
+    if error.is_some() {
+        return Err(Error::unauthorized("The sign-in was broken off. Try again.").context("auth"));
+    }
+    let code = code.ok_or_else(|| Error::invalid("code", "is required").context("auth"))?;
+    let discovery = issuer::discover(app, settings).await?;
+    let token = issuer::exchange(app, settings, &discovery, &code, &pending.verifier, &redirect_uri(app, &provider)).await?;
+    let keys = issuer::keys(app, &discovery).await?;
+    let expected = Expected { issuer: &discovery.issuer, client_id: &settings.client_id, nonce: &pending.nonce, now: app.now() };
+    let claims = verify(&token, &keys, &expected).map_err(|why| Error::unauthorized("The sign-in service's answer cannot be believed. Try again.").context("auth").source(why))?;
+    let user_id = account::find_or_make(app, settings, &provider, &discovery.issuer, claims).await?;
+    let user_agent = request.header(poem::http::header::USER_AGENT).map(str::to_owned);
+    let (session, _) = new_session(app, &user_id, SESSION_REMEMBERED, user_agent, who.address).await?;
+    Ok(Found { location: pending.back_to, cookies: vec![session_cookie(app, &session, SESSION_REMEMBERED), pending_cookie(app, "", Duration::ZERO)] })
+}
+
+/// A browser shows a person a page: the sign-in page tells them by the error's code. A program gets the error itself.
+fn to_signin_page(request: &Request, error: Error) -> Result<Found> {
+    if !request.header("accept").is_some_and(|accept| accept.contains("text/html")) {
+        return Err(error);
+    }
+    tracing::warn!(?error, "a sign-in through a provider failed");
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("error", error.code().name()).append_pair("message", error.message());
+    Ok(Found { location: format!("/signin?{}", query.finish()), cookies: Vec::new() })
 }
 
 fn configured<'a>(app: &'a App, name: &str) -> Result<&'a Oidc> {

@@ -13,6 +13,7 @@ use super::{address, run};
 use crate::{
     access::{Caller, Editor, Member},
     app::App,
+    audit::Action,
     error::{Error, Result},
     http::{Body, Created, Listing, NoContent, Paging, Tag},
     ids::prefix,
@@ -222,7 +223,7 @@ impl SourcesApi {
             })
             .await?;
         for document in pages.into_iter().filter_map(|page| page.document_id) {
-            match service::delete_document(&app, &who.workspace_id, project, &document).await {
+            match service::delete_document(&app, &who.workspace_id, project, &document, Some(who.entry(Action::DocumentDeleted).on(&document))).await {
                 Err(error) if !error.is_not_found() => return Err(error),
                 _ => {}
             }

@@ -394,7 +394,7 @@ impl Run<'_> {
     async fn remove(&self, known: &HashMap<String, SourcePage>, kept: &BTreeSet<String>) -> Result<()> {
         for page in known.values().filter(|page| !kept.contains(&page.url)) {
             if let Some(id) = &page.document_id {
-                match service::delete_document(self.app, self.workspace_id, self.project, id).await {
+                match service::delete_document(self.app, self.workspace_id, self.project, id, None).await {
                     Err(error) if !error.is_not_found() => return Err(error),
                     _ => {}
                 }

@@ -1,7 +1,7 @@
 import type { Conversation, Message } from "@illumichat/api";
 import { describe, expect, test } from "vitest";
 import { plain } from "../src/features/inbox/drafts.svelte.ts";
-import { type Filter, fromSearch, sift, snoozeChoices, toQuery, waitingQuery } from "../src/features/inbox/filter.ts";
+import { type Filter, fromSearch, sift, snoozeChoices, toQuery, toSearch, waitingQuery } from "../src/features/inbox/filter.ts";
 import { type Pages, withMessage } from "../src/features/inbox/patch.ts";
 import { backoff, parseLive } from "../src/session/live.ts";
 import { find } from "../src/shell/palette.ts";
@@ -32,6 +32,12 @@ describe("the inbox's filter", () => {
     expect(sift("unassigned", list).map((each) => each.id)).toEqual(["a"]);
     expect(sift("all", list)).toBe(list);
     expect(toQuery({ ...filter, whose: "unassigned", offset: 30 }, "usr_1")).toMatchObject({ handler: "human", offset: 0, limit: 100 });
+  });
+
+  test("stands in the address, as far as it is not the usual", () => {
+    expect(toSearch(filter)).toEqual({});
+    const chosen: Filter = { ...filter, status: "closed", whose: "mine", channel: "sms", q: "a & b" };
+    expect(fromSearch(`?${new URLSearchParams(toSearch(chosen))}`)).toEqual(chosen);
   });
 
   test("is read from an address, whatever it says", () => {

@@ -188,6 +188,13 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByLabel("Whose").selectOption("mine");
     await row(/Which models/).waitFor({ state: "detached" });
     await row(/put the chat/).waitFor();
+    // A reload shows the same, in a conversation too.
+    await row(/put the chat/).click();
+    await page.waitForURL("**/inbox/chat_*?whose=mine");
+    await page.reload();
+    await row(/put the chat/).waitFor();
+    assert.equal(await page.getByLabel("Whose").inputValue(), "mine");
+    assert.equal(await row(/Which models/).count(), 0);
     await page.getByLabel("Whose").selectOption("all");
     await page.getByLabel("Channel").selectOption("sms");
     await page.getByText("No conversation matches.").waitFor();

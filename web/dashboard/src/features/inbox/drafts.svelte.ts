@@ -104,8 +104,8 @@ export class Draft {
 
 /** Without the marks of citations: a customer has no list of sources to look them up in. */
 export function plain(text: string, sources: Pick<Source, "index">[]): string {
-  const known = new Set(sources.map((source) => source.index));
-  return text.replace(/ ?\[(\d+(?:, ?\d+)*)\]/g, (mark, list: string) => (list.split(",").every((each) => known.has(Number(each))) ? "" : mark));
+  const known = sources.map((source) => source.index);
+  return text.replace(/ ?\[(\d+(?:, ?\d+)*)\]/g, (mark, list: string) => (list.split(",").every((each) => known.includes(Number(each))) ? "" : mark));
 }
 
 async function upload(ws: string, file: File): Promise<Message["attachments"][number]> {

@@ -94,6 +94,12 @@ export function fromSearch(search: string): Filter {
   };
 }
 
+/** The other way: an address that shows the same, to keep or to send to a colleague. */
+export function toSearch({ status, whose, channel, q }: Filter): Record<string, string> {
+  const all = { status: status === "open" ? "" : status, whose: whose === "all" ? "" : whose, channel, q };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
+}
+
 /** When a conversation that is put aside comes back: choices that suit the hour. */
 export function snoozeChoices(now: Date): { key: "hour" | "evening" | "tomorrow" | "week"; at: Date }[] {
   const at = (days: number, hour: number) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + days, hour);

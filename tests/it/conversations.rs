@@ -220,7 +220,7 @@ async fn a_greeting_is_a_title_until_something_is_asked_and_files_go_along() {
     assert_eq!(owner.get(&path).await.expect(200)["title"], "Why does my lamp flicker?");
     let messages = owner.get(&format!("{path}/messages")).await.expect(200);
     assert_eq!((&messages["data"][2]["attachments"][0]["id"], &messages["data"][2]["attachments"][0]["filename"]), (&file["id"], &json!("log.txt")));
-    owner.post(&format!("{path}/messages"), json!({"content": "And this?", "attachments": [file["id"]], "stream": false})).await.expect_error(400, "bad_request:api");
+    owner.post(&format!("{path}/messages"), json!({"content": "And this?", "attachments": [file["id"]], "stream": false})).await.expect_error(400, "bad_request:chat");
     // What people call it stays.
     owner.patch(&path, json!({"title": "Lamp"})).await.expect(200);
     owner.post(&format!("{path}/messages"), json!({"content": "It flickers in the morning, too.", "stream": false})).await.expect(200);

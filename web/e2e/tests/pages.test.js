@@ -70,7 +70,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await look("home", at("/"), () => page.getByRole("region", { name: "At a glance" }).waitFor());
     await look("settings", at("/settings"), () => page.getByLabel("Workspace name").waitFor());
     await look("tokens", at("/settings/tokens"), () => page.getByRole("button", { name: "New token" }).first().waitFor());
-    await look("models", at("/settings/models"), () => page.getByText("builtin/extractive").first().waitFor());
+    await look("models", at("/settings/models"), () => page.getByRole("button", { name: "Add provider" }).first().waitFor());
     await look("account menu", null, () => page.getByRole("button", { name: /^Account: / }).locator("visible=true").first().click());
     await look("not found", at("/nowhere"), heading("Not found"));
     await person.context.close();

@@ -125,7 +125,9 @@ fn read(file: &Path) -> Result<(Vec<Text>, Vec<Asked>)> {
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let lines: Vec<Line> = dataset::lines(folder, &name)?;
     let questions = lines.into_iter().map(|line| Asked { text: line.question, earlier: line.earlier, pages: line.page.into_iter().collect() });
-    Ok((dataset::files(folder)?, questions.collect()))
+    // The questions are no document, although they lie among them.
+    let documents = dataset::files(folder)?.into_iter().filter(|document| document.id != name).collect();
+    Ok((documents, questions.collect()))
 }
 
 fn same_page(page: &str, wanted: &str) -> bool {

@@ -277,9 +277,16 @@ fn find(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<
 /// # Errors
 /// Those of the database; the queue tries again, and goes on where it stopped.
 pub async fn run(app: App, job: Job) -> Result<()> {
-    let workspace_id = job.workspace_id.clone().unwrap_or_default();
-    let id = job.payload["importId"].as_str().unwrap_or_default().to_owned();
-    let (ws, import_id) = (workspace_id.clone(), id.clone());
+    let workspace_id = job.workspace_id.unwrap_or_default();
+    let id = job.payload["importId"].as_str().unwrap_or_default();
+    while !take_rest(&app, &workspace_id, id).await? {}
+    Ok(())
+}
+
+/// Takes in what is still to come. Whether that was all: no, where another run of the job took rows in meanwhile, and this
+/// one has to look again how far the import is.
+async fn take_rest(app: &App, workspace_id: &str, id: &str) -> Result<bool> {
+    let (ws, import_id) = (workspace_id.to_owned(), id.to_owned());
     let prepared = app
         .db
         .read_slowly(move |connection| {
@@ -293,7 +300,7 @@ pub async fn run(app: App, job: Job) -> Result<()> {
             Ok(Some((csv::parse(&content, &import.mapping, &region)?, import)))
         })
         .await?;
-    let Some((rows, import)) = prepared else { return Ok(()) };
+    let Some((rows, import)) = prepared else { return Ok(true) };
     let from = usize::try_from(import.processed).unwrap_or(0).min(rows.len());
     let mut chunks: Vec<Vec<Parsed>> = rows[from..].chunks(CHUNK).map(<[Parsed]>::to_vec).collect();
     if chunks.is_empty() {
@@ -301,14 +308,14 @@ pub async fn run(app: App, job: Job) -> Result<()> {
     }
     let last = chunks.len() - 1;
     for (place, chunk) in chunks.into_iter().enumerate() {
-        let (app_, workspace_id, id, now) = (app.clone(), workspace_id.clone(), id.clone(), app.now());
+        let (app_, workspace_id, id, now) = (app.clone(), workspace_id.to_owned(), id.to_owned(), app.now());
         let duplicates = import.duplicates;
         let done = i64::try_from(from + place * CHUNK).unwrap_or(i64::MAX);
         if !app.db.write(move |tx| take(&app_, tx, &workspace_id, &id, done, chunk, duplicates, (place == last).then_some(now), now)).await? {
-            return Ok(());
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Takes the rows after `done` in and notes it, in one transaction. Whether they were still to be taken: another run of the

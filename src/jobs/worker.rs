@@ -3,7 +3,7 @@
 use std::{collections::HashMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::store::{self, Job};
 use crate::{clock::Clock, db::Db, error::Result};
@@ -107,8 +107,8 @@ impl Queue {
         let id = job.id.clone();
         let attempts = job.attempts;
         let outcome = match handlers.0.get(job.kind.as_str()) {
-            // On a task of its own, so that a panic fails this job and not the worker.
-            Some(handler) => match tokio::spawn(handler(job)).await {
+            // On a task of its own, so that a panic fails this job and not the worker; it ends with the worker that waits for it.
+            Some(handler) => match AbortOnDropHandle::new(tokio::spawn(handler(job))).await {
                 Ok(outcome) => outcome.map_err(|error| format!("{error:?}")),
                 Err(panic) => Err(format!("the handler panicked: {panic}")),
             },

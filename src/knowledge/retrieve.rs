@@ -215,9 +215,10 @@ fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, w
                 found.chunks.entry(chunk).or_insert(ChunkSignals { document, keyword: 0.0, cosine: None }).cosine = Some(f64::from(cosine));
             }
         }
+        let set = store::find_set(connection, scope.model)?;
         for (chunk, signals) in &mut found.chunks {
-            if signals.cosine.is_none() {
-                signals.cosine = scan::cosine(connection, *chunk, scope.model, vector)?.map(f64::from);
+            if let (None, Some(set)) = (signals.cosine, &set) {
+                signals.cosine = scan::cosine(connection, *chunk, set, vector)?.map(f64::from);
             }
             best_cosine = best_cosine.max(signals.cosine.unwrap_or_default());
         }

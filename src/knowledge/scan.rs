@@ -8,6 +8,7 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 
 use rusqlite::Connection;
 
+use super::store::{self, VectorSet};
 use crate::error::Result;
 
 /// Up to here every vector is compared.
@@ -15,7 +16,7 @@ const EXACT_UP_TO: i64 = 3000;
 /// How many candidates the coarse scan hands on.
 const COARSE_CANDIDATES: usize = 400;
 
-/// A chunk's row and its cosine to the question.
+/// A chunk's row and its cosine to the question, on the scale of all models.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
     pub chunk: i64,
@@ -24,59 +25,65 @@ pub struct Near {
 
 /// The `count` nearest chunks of these projects, the nearest first. Vectors have unit length, so the product is the cosine.
 pub fn nearest(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let Some(set) = store::find_set(connection, model)? else { return Ok(Vec::new()) };
     let mut best = Best::new(count);
     for project in projects {
-        if is_small(connection, *project)? {
-            exact(connection, *project, model, vector, &mut best)?;
+        if is_small(connection, &set, *project)? {
+            exact(connection, *project, &set, vector, &mut best)?;
         } else {
-            coarse(connection, *project, model, vector, &mut best)?;
+            coarse(connection, *project, &set, vector, &mut best)?;
         }
     }
-    Ok(best.into_sorted())
+    Ok(best.into_sorted(&set))
 }
 
 /// Every vector of these projects compared: what `nearest` is measured against.
 pub fn nearest_exact(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let Some(set) = store::find_set(connection, model)? else { return Ok(Vec::new()) };
     let mut best = Best::new(count);
     for project in projects {
-        exact(connection, *project, model, vector, &mut best)?;
+        exact(connection, *project, &set, vector, &mut best)?;
     }
-    Ok(best.into_sorted())
+    Ok(best.into_sorted(&set))
 }
 
-/// The cosines of chunks that were found another way.
-pub fn cosine(connection: &Connection, chunk: i64, model: i64, vector: &[f32]) -> Result<Option<f32>> {
-    let mut statement = connection.prepare_cached("select embedding from vectors where row = ?1 and model = ?2")?;
-    let mut rows = statement.query((chunk, model))?;
+/// The cosine of a chunk that was found another way, on the scale of all models.
+pub fn cosine(connection: &Connection, chunk: i64, set: &VectorSet, vector: &[f32]) -> Result<Option<f32>> {
+    Ok(raw_cosine(connection, chunk, set, vector)?.map(|cosine| set.scale.apply(cosine)))
+}
+
+fn raw_cosine(connection: &Connection, chunk: i64, set: &VectorSet, vector: &[f32]) -> Result<Option<f32>> {
+    let mut statement = connection.prepare_cached(&format!("select embedding from {} where row = ?1 and model = ?2", set.exact))?;
+    let mut rows = statement.query((chunk, set.model))?;
     Ok(match rows.next()? {
         Some(row) => Some(dot(row.get_ref(0)?.as_blob().unwrap_or_default(), vector)),
         None => None,
     })
 }
 
-fn is_small(connection: &Connection, project: i64) -> Result<bool> {
+fn is_small(connection: &Connection, set: &VectorSet, project: i64) -> Result<bool> {
     let count: i64 = connection
-        .prepare_cached("select count(*) from (select 1 from vectors where project = ?1 limit ?2)")?
+        .prepare_cached(&format!("select count(*) from (select 1 from {} where project = ?1 limit ?2)", set.exact))?
         .query_row((project, EXACT_UP_TO + 1), |row| row.get(0))?;
     Ok(count <= EXACT_UP_TO)
 }
 
-fn exact(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
-    let mut statement = connection.prepare_cached("select row, embedding from vectors where project = ?1 and model = ?2")?;
-    let mut rows = statement.query((project, model))?;
+fn exact(connection: &Connection, project: i64, set: &VectorSet, vector: &[f32], best: &mut Best) -> Result<()> {
+    let mut statement = connection.prepare_cached(&format!("select row, embedding from {} where project = ?1 and model = ?2", set.exact))?;
+    let mut rows = statement.query((project, set.model))?;
     while let Some(row) = rows.next()? {
         best.offer(Near { chunk: row.get(0)?, cosine: dot(row.get_ref(1)?.as_blob().unwrap_or_default(), vector) });
     }
     Ok(())
 }
 
-fn coarse(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
+fn coarse(connection: &Connection, project: i64, set: &VectorSet, vector: &[f32], best: &mut Best) -> Result<()> {
     let mut statement = connection
-        .prepare_cached("select rowid from vectors_coarse where embedding match vec_quantize_binary(?1) and project = ?2 and k = ?3")?;
+        .prepare_cached(&format!("select rowid from {} where embedding match vec_quantize_binary(?1) and project = ?2 and k = ?3", set.coarse))?;
     let candidates = i64::try_from(COARSE_CANDIDATES.max(best.count)).unwrap_or(i64::MAX);
     let rows = statement.query_map((to_blob(vector), project, candidates), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
     for chunk in rows {
-        if let Some(cosine) = cosine(connection, chunk, model, vector)? {
+        if let Some(cosine) = raw_cosine(connection, chunk, set, vector)? {
             best.offer(Near { chunk, cosine });
         }
     }
@@ -148,8 +155,12 @@ impl Best {
         }
     }
 
-    fn into_sorted(self) -> Vec<Near> {
-        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0).collect()
+    fn into_sorted(self, set: &VectorSet) -> Vec<Near> {
+        self.sorted().map(|near| Near { cosine: set.scale.apply(near.cosine), ..near }).collect()
+    }
+
+    fn sorted(self) -> impl Iterator<Item = Near> {
+        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0)
     }
 }
 
@@ -172,6 +183,6 @@ mod tests {
         for (chunk, cosine) in [(1, 0.2), (2, 0.9), (3, 0.1), (4, 0.9), (5, 0.5)] {
             best.offer(Near { chunk, cosine });
         }
-        assert_eq!(best.into_sorted().iter().map(|near| near.chunk).collect::<Vec<_>>(), [2, 4, 5]);
+        assert_eq!(best.sorted().map(|near| near.chunk).collect::<Vec<_>>(), [2, 4, 5]);
     }
 }

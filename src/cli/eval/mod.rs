@@ -156,7 +156,7 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
     config.data_dir = options.keep.clone().unwrap_or_else(|| scratch.path().join("data"));
     let app = App::open(config, Clock::system(), Ids::system())?;
     let indexed = index(app, &dataset).await?;
-    let model_id = indexed.app.embedder.info().id.clone();
+    let model_id = indexed.app.embedder().info().id.clone();
     let model = indexed.app.db.read(|connection| store::model_row(connection, &model_id))?.unwrap_or_default();
 
     let mut modes = HashMap::new();
@@ -262,7 +262,7 @@ async fn embed(app: &App, question: &Question, history: bool, weights: &Weights)
     let mut time = Duration::ZERO;
     for (text, weight) in retrieve::turns(&question.text, earlier, weights) {
         let started = now();
-        let vector = Some(app.embedder.query(&text).await?);
+        let vector = Some(app.embedder().query(&text).await?);
         time += started.elapsed();
         turns.push(Turn { text, vector, weight });
     }

@@ -161,7 +161,7 @@ async fn measure(corpus: &Corpus, size: usize) {
     let bytes = std::fs::metadata(app.config.database_path()).unwrap().len();
     println!("{size} chunks: written in {:.1} s, {:.0} MB", started.elapsed().as_secs_f64(), bytes as f64 / 1e6);
 
-    let scope = Scope { projects: &[project_row], model, without: None };
+    let scope = Scope { projects: &[project_row], model, codes: &app.codes, without: None };
     let asked: Vec<(String, Vec<f32>)> = (0..100).map(|number| (corpus.questions[number % corpus.questions.len()].clone(), vector(&topics, &mut numbers))).collect();
     for (name, mode) in [("keyword", Mode::Keyword), ("vector", Mode::Vector), ("hybrid", Mode::Hybrid)] {
         let times = asked.iter().map(|(text, vector)| {
@@ -179,7 +179,7 @@ async fn measure(corpus: &Corpus, size: usize) {
         let exact = app.db.read(|connection| scan::nearest_exact(connection, &[project_row], model, vector, 10)).unwrap();
         exact_times.push(started.elapsed().as_secs_f64() * 1000.0);
         let started = Instant::now();
-        let found = app.db.read(|connection| scan::nearest(connection, &[project_row], model, vector, 10)).unwrap();
+        let found = app.db.read(|connection| scan::nearest(connection, &app.codes, &[project_row], model, vector, 10)).unwrap();
         scan_times.push(started.elapsed().as_secs_f64() * 1000.0);
         kept += exact.iter().filter(|near| found.iter().any(|other| other.chunk == near.chunk)).count();
     }

@@ -13,6 +13,7 @@ use crate::{
     db::Db,
     embed::{
         Embedder, Embedders, Library, Model,
+        codes::Codes,
         registry::{self, State},
     },
     error::{Error, Result},
@@ -38,6 +39,8 @@ pub struct App {
     pub limits: Arc<http::Limits>,
     pub client: http::Client,
     pub models: llm::Registry,
+    /// Large projects' vectors in short, for searches.
+    pub codes: Codes,
 }
 
 impl App {
@@ -61,7 +64,7 @@ impl App {
         let limits = Arc::new(http::Limits::new(&config.limits));
         let client = http::Client::new(&config)?;
         let models = llm::Registry::new(&config);
-        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedders, wanted, limits, client, models })
+        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedders, wanted, limits, client, models, codes: Codes::default() })
     }
 
     /// The model that questions are asked with now. Whoever asks it more than once for one purpose keeps it meanwhile.

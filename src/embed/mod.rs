@@ -5,6 +5,7 @@
 //! vectors are for, and where they are kept, is the callers' business.
 
 mod bfloat16;
+pub mod codes;
 mod description;
 mod deterministic;
 mod elementwise;

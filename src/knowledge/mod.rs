@@ -1,7 +1,7 @@
 //! Knowledge: projects, their documents, and what is found in them.
 //!
 //! A document's bytes become text (`extract`), the text becomes chunks (`chunk`), a job gives them vectors and indexes them
-//! (`ingest`, and `reembed` where another model is to make them), and a question finds them again (`query`, `scan`, `retrieve`). Which assistant may search what, and what is
+//! (`ingest`, and `reembed` where another model is to make them), and a question finds them again (`query`, `keywords`, `scan`, `retrieve`). Which assistant may search what, and what is
 //! made of the answer, is decided above.
 
 mod api;
@@ -10,6 +10,7 @@ pub mod chunk;
 mod connections;
 pub mod extract;
 pub mod ingest;
+mod keywords;
 mod members;
 pub mod model;
 mod qa;

@@ -169,7 +169,7 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
         let mut outcomes = Vec::new();
         for (question, (turns, embedding_time)) in dataset.questions.iter().zip(&all_turns) {
             let started = now();
-            let scope = Scope { projects: &[indexed.project], model, without: None };
+            let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without: None };
             let ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, mode, &weights))?;
             let time = started.elapsed() + if mode == Mode::Keyword { Duration::ZERO } else { *embedding_time };
             let ranked: Vec<&str> = ranking.documents.iter().filter_map(|(row, _)| indexed.name_of(*row, question)).collect();
@@ -275,7 +275,7 @@ async fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Du
     for (question, (turns, _)) in dataset.questions.iter().zip(all_turns) {
         let right: HashSet<i64> = indexed.ids.iter().filter(|(_, ids)| ids.iter().any(|id| question.relevant.contains_key(id))).map(|(row, _)| *row).collect();
         for (without, into) in [(None, &mut answered), (Some(&right), &mut unanswered)] {
-            let scope = Scope { projects: &[indexed.project], model, without };
+            let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without };
             into.push(indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, Mode::Hybrid, weights))?.confidence);
         }
     }

@@ -11,7 +11,7 @@ mod vectors;
 
 pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, sample_chunks, show_chunk, supersede_chunks};
 pub use vectors::{
-    Unembedded, VectorSet, all_sets, every_project, find_set, model_row, progress, project_of_chunk, put_vector, register_model, take_out, without_vector,
+    Unembedded, VectorSet, all_sets, count_vectors, each_vector_after, every_project, find_set, model_row, progress, project_of_chunk, put_vector, register_model, take_out, vector_counts, without_vector,
 };
 pub use documents::{
     DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_ingest, insert_document, is_busy, list_documents,

@@ -6,6 +6,7 @@ use crate::{
     db::Tx,
     embed::{
         ModelInfo, Scale,
+        codes::Counts,
         registry::{self, Registered, State},
     },
     error::Result,
@@ -83,12 +84,48 @@ pub fn put_vector(tx: &Tx<'_>, set: &VectorSet, chunk: i64, project: i64, vector
     }
     tx.prepare_cached(&format!("insert into {coarse} (rowid, project, embedding) values (?1, ?2, vec_quantize_binary(?3))"))?.execute((chunk, project, &blob))?;
     tx.prepare_cached(&format!("insert into {exact} (row, project, model, embedding) values (?1, ?2, ?3, ?4)"))?.execute((chunk, project, model, &blob))?;
+    tx.prepare_cached("insert into vector_counts (model, project, put) values (?1, ?2, 1) on conflict (model, project) do update set put = put + 1")?
+        .execute((model, project))?;
     Ok(())
 }
 
 pub fn delete_vector(tx: &Tx<'_>, set: &VectorSet, chunk: i64) -> Result<()> {
+    tx.prepare_cached(&format!(
+        "update vector_counts set taken = taken + 1 where model = ?2 and project = (select project from {} where row = ?1)",
+        set.exact
+    ))?
+    .execute((chunk, set.model))?;
     tx.prepare_cached(&format!("delete from {} where rowid = ?1", set.coarse))?.execute([chunk])?;
     tx.prepare_cached(&format!("delete from {} where row = ?1", set.exact))?.execute([chunk])?;
+    Ok(())
+}
+
+pub fn vector_counts(connection: &Connection, model: i64, project: i64) -> Result<Counts> {
+    let counts = connection
+        .prepare_cached("select put, taken from vector_counts where model = ?1 and project = ?2")?
+        .query_row((model, project), |row| Ok(Counts { put: unsigned(row.get(0)?), taken: unsigned(row.get(1)?) }))
+        .optional()?;
+    Ok(counts.unwrap_or_default())
+}
+
+/// How many vectors of a model there are, which is how many chunks there are once it serves.
+pub fn count_vectors(connection: &Connection, model: i64) -> Result<u64> {
+    let count = connection.prepare_cached("select coalesce(sum(put - taken), 0) from vector_counts where model = ?1")?.query_row([model], |row| row.get(0))?;
+    Ok(unsigned(count))
+}
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// Hands out a project's vectors with later rows than `after`, in the order of their rows.
+pub fn each_vector_after(connection: &Connection, set: &VectorSet, project: i64, after: i64, take: &mut dyn FnMut(i64, &[u8])) -> Result<()> {
+    let mut statement =
+        connection.prepare_cached(&format!("select row, embedding from {} where project = ?1 and row > ?2 and model = ?3 order by row", set.exact))?;
+    let mut rows = statement.query((project, after, set.model))?;
+    while let Some(row) = rows.next()? {
+        take(row.get(0)?, row.get_ref(1)?.as_blob().unwrap_or_default());
+    }
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use illumichat::{
     app::App,
     clock::Clock,
     config::Config,
-    embed::Model,
+    embed::{Model, ModelInfo},
     ids::Ids,
     knowledge::{
         self,
@@ -32,6 +32,10 @@ use illumichat::{
 use serde_json::Value;
 
 const DIMENSIONS: usize = 384;
+
+fn arithmetic() -> ModelInfo {
+    ModelInfo { id: "arithmetic".into(), dimensions: DIMENSIONS, ..Model::deterministic().info().expect("it is always there") }
+}
 
 fn main() {
     let sizes: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
@@ -115,7 +119,7 @@ async fn measure(corpus: &Corpus, size: usize) {
 
     let started = Instant::now();
     let project_row = app.db.read(|connection| store::find_project_row(connection, &workspace_id, &project_id, store::Sees::All)).unwrap().unwrap();
-    let model = app.db.write(|tx| store::register_model(tx, "arithmetic", DIMENSIONS)).await.unwrap();
+    let model = app.db.write(|tx| store::register_model(tx, &arithmetic())).await.unwrap().row;
     const DOCUMENT: usize = 500;
     for from in (0..size).step_by(DOCUMENT) {
         let file = NewFile { source: Source::Text, title: None, filename: None, url: None, bytes: format!("Part {from}").into_bytes() };
@@ -146,7 +150,7 @@ async fn measure(corpus: &Corpus, size: usize) {
         let vectors: Vec<Vec<f32>> = chunks.iter().map(|_| vector(&topics, &mut numbers)).collect();
         app.db
             .write(move |tx| {
-                store::append_chunks(tx, &Append { document: row, project: project_row, model, chunks: &chunks, vectors: &vectors }, now)?;
+                store::append_chunks(tx, &Append { document: row, project: project_row, chunks: &chunks, vectors: &[(model, vectors)] }, now)?;
                 let text = chunks.iter().map(|chunk| chunk.text.as_str()).collect::<Vec<_>>().join("\n");
                 store::finish_document(tx, row, project_row, "", &text, chunks.len(), now)
             })
@@ -157,7 +161,7 @@ async fn measure(corpus: &Corpus, size: usize) {
     let bytes = std::fs::metadata(app.config.database_path()).unwrap().len();
     println!("{size} chunks: written in {:.1} s, {:.0} MB", started.elapsed().as_secs_f64(), bytes as f64 / 1e6);
 
-    let scope = Scope { projects: &[project_row], model, without: None };
+    let scope = Scope { projects: &[project_row], model, codes: &app.codes, without: None };
     let asked: Vec<(String, Vec<f32>)> = (0..100).map(|number| (corpus.questions[number % corpus.questions.len()].clone(), vector(&topics, &mut numbers))).collect();
     for (name, mode) in [("keyword", Mode::Keyword), ("vector", Mode::Vector), ("hybrid", Mode::Hybrid)] {
         let times = asked.iter().map(|(text, vector)| {
@@ -175,7 +179,7 @@ async fn measure(corpus: &Corpus, size: usize) {
         let exact = app.db.read(|connection| scan::nearest_exact(connection, &[project_row], model, vector, 10)).unwrap();
         exact_times.push(started.elapsed().as_secs_f64() * 1000.0);
         let started = Instant::now();
-        let found = app.db.read(|connection| scan::nearest(connection, &[project_row], model, vector, 10)).unwrap();
+        let found = app.db.read(|connection| scan::nearest(connection, &app.codes, &[project_row], model, vector, 10)).unwrap();
         scan_times.push(started.elapsed().as_secs_f64() * 1000.0);
         kept += exact.iter().filter(|near| found.iter().any(|other| other.chunk == near.chunk)).count();
     }

@@ -358,13 +358,14 @@ fn draft(connection: &Connection, workspace_id: &str, cluster: &QuestionCluster)
 async fn vectors_of(app: &App, asked: &[Answered]) -> Result<Vec<Vec<f32>>> {
     static KNOWN: OnceLock<moka::sync::Cache<(String, String), Arc<Vec<f32>>>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(6 * 3600)).build());
-    let key = |text: &str| (app.embedder.info().id.clone(), crate::secrets::sha256_hex(text));
+    let embedder = app.embedder();
+    let key = |text: &str| (embedder.info().id.clone(), crate::secrets::sha256_hex(text));
     let mut missing: Vec<String> = asked.iter().map(|answer| answer.question.clone()).filter(|text| !known.contains_key(&key(text))).collect();
     missing.sort();
     missing.dedup();
     let mut fresh = HashMap::new();
     for texts in missing.chunks(64) {
-        for (text, vector) in texts.iter().zip(app.embedder.passages(texts.to_vec()).await?) {
+        for (text, vector) in texts.iter().zip(embedder.passages(texts.to_vec()).await?) {
             let vector = Arc::new(vector);
             known.insert(key(text), Arc::clone(&vector));
             fresh.insert(text.clone(), vector);
@@ -376,7 +377,7 @@ async fn vectors_of(app: &App, asked: &[Answered]) -> Result<Vec<Vec<f32>>> {
         match found {
             Some(vector) => vectors.push(vector.as_ref().clone()),
             // Pushed out meanwhile by another workspace's.
-            None => vectors.push(app.embedder.query(&answer.question).await?),
+            None => vectors.push(embedder.query(&answer.question).await?),
         }
     }
     Ok(vectors)

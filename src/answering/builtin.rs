@@ -96,7 +96,7 @@ async fn compose(work: &Work, passages: &[Passage]) -> Composed {
 
 /// How near the units and headings are to the question; nothing where the embedding model is not there.
 async fn nearness(work: &Work, from: &[From<'_>], units: &[Unit]) -> Option<Nearness> {
-    let embedder = &work.app.embedder;
+    let embedder = &work.app.embedder();
     let alone = embedder.query(&work.question).await.ok()?;
     // A heading is compared with what is asked now: the one of the question before would fit better, and is answered.
     let question = match work.earlier.last() {
@@ -112,7 +112,8 @@ async fn nearness(work: &Work, from: &[From<'_>], units: &[Unit]) -> Option<Near
 
 async fn cosine(embedder: &Embedder, to: &[f32], text: String) -> Option<f64> {
     let vector = embedder.query(&text).await.ok()?;
-    Some(to.iter().zip(&vector).map(|(a, b)| f64::from(a * b)).sum())
+    let cosine: f32 = to.iter().zip(&vector).map(|(a, b)| a * b).sum();
+    Some(f64::from(embedder.info().scale.apply(cosine)))
 }
 
 fn count(text: &str) -> i64 {

@@ -11,8 +11,12 @@ use crate::{
     clock::{Clock, Timestamp},
     config::Config,
     db::Db,
-    embed::{Embedder, Model},
-    error::Result,
+    embed::{
+        Embedder, Embedders, Library, Model,
+        codes::Codes,
+        registry::{self, State},
+    },
+    error::{Error, Result},
     http,
     ids::Ids,
     jobs::Queue,
@@ -29,10 +33,14 @@ pub struct App {
     pub ids: Ids,
     pub key: SealKey,
     pub jobs: Queue,
-    pub embedder: Embedder,
+    pub embedders: Embedders,
+    /// The embedding model that the settings name. It serves once everything is embedded with it.
+    pub wanted: Embedder,
     pub limits: Arc<http::Limits>,
     pub client: http::Client,
     pub models: llm::Registry,
+    /// Large projects' vectors in short, for searches.
+    pub codes: Codes,
 }
 
 impl App {
@@ -41,7 +49,7 @@ impl App {
         Self::open_with_model(config, clock, ids, Model::builtin())
     }
 
-    /// The same with another embedding model than the one in the executable.
+    /// The same with another embedding model in place of the one in the executable.
     pub fn open_with_model(config: Config, clock: Clock, ids: Ids, model: Model) -> Result<Self> {
         data_dir::prepare(&config.data_dir)?;
         let path = config.database_path();
@@ -52,11 +60,16 @@ impl App {
         data_dir::check_key(&db, &key)?;
         let jobs = Queue::new(db.clone(), clock.clone());
         let workers = config.embed.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let embedder = Embedder::start(model, workers)?;
+        let (embedders, wanted) = embedders(&config, &db, model, workers)?;
         let limits = Arc::new(http::Limits::new(&config.limits));
         let client = http::Client::new(&config)?;
         let models = llm::Registry::new(&config);
-        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedder, limits, client, models })
+        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedders, wanted, limits, client, models, codes: Codes::default() })
+    }
+
+    /// The model that questions are asked with now. Whoever asks it more than once for one purpose keeps it meanwhile.
+    pub fn embedder(&self) -> Embedder {
+        self.embedders.serving()
     }
 
     pub fn now(&self) -> Timestamp {
@@ -66,4 +79,33 @@ impl App {
     pub fn new_id(&self, prefix: &str) -> String {
         self.ids.new_id(prefix, self.clock.now())
     }
+}
+
+/// The models that the database's vectors are of, as far as they are to be had, and the one that the settings name. With no
+/// vectors yet, or of a model that is gone, that one serves.
+fn embedders(config: &Config, db: &Db, builtin: Model, workers: usize) -> Result<(Embedders, Embedder)> {
+    let library = Library::new(config.models_dir());
+    let builtin_id = builtin.info()?.id;
+    let wanted = match config.embed.model.as_deref() {
+        Some(name) if name != builtin_id => library.model(name).map_err(|error| Error::bad_request(format!("The setting `embed.model` is not valid. {}", error.message())))?,
+        _ => builtin.clone(),
+    };
+    let wanted = Embedder::start(wanted, workers)?;
+    let of = |state: State| -> Result<Option<Embedder>> {
+        let Some(known) = db.read(|connection| registry::by_state(connection, state))? else { return Ok(None) };
+        if known.id == wanted.info().id {
+            return Ok(Some(wanted.clone()));
+        }
+        let model = if known.id == builtin_id { Some(builtin.clone()) } else { library.by_id(&known.id) };
+        match model.map(|model| wanted.beside(model)) {
+            Some(Ok(embedder)) => Ok(Some(embedder)),
+            _ => {
+                tracing::warn!(model = %known.id, "the embedding model that made the vectors is gone; until they are made anew, only words are searched");
+                Ok(None)
+            }
+        }
+    };
+    let serving = of(State::Serving)?.unwrap_or_else(|| wanted.clone());
+    let coming = of(State::Coming)?.filter(|coming| coming.info().id != serving.info().id);
+    Ok((Embedders::new(serving, coming), wanted))
 }

@@ -9,7 +9,9 @@ use super::{Common, print_json, print_line};
 use crate::{
     app::App,
     db,
+    embed::registry::{self, State},
     error::{Error, Result},
+    knowledge::store::VectorSet,
     secrets::hex,
 };
 
@@ -76,16 +78,32 @@ fn keywords(app: &App) -> Result<Check> {
     Ok(check("keywords", problem, "the keyword indexes match their text"))
 }
 
+/// Every chunk has its vector of the model that serves, and no table has one that the other lacks.
 fn vectors(app: &App) -> Result<Check> {
-    let count = |sql: &str| app.db.read(|connection| Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?));
-    let chunks = count("select count(*) from chunks")?;
-    let without = count("select count(*) from chunks where row not in (select row from vectors)")?;
-    let exact = count("select count(*) from vectors")?;
-    let coarse = count("select count(*) from vectors_coarse")?;
-    let alone = count("select count(*) from vectors_coarse where rowid not in (select row from vectors)")?;
-    let problem = (without > 0 || exact != coarse || alone > 0)
-        .then(|| format!("{chunks} chunks, {exact} vectors, {coarse} coarse vectors, {without} chunks without one. Reprocess the documents."));
-    Ok(check("vectors", problem, format!("{chunks} chunks, each with its vectors")))
+    let count = |sql: String| app.db.read(|connection| Ok(connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?));
+    let chunks = count("select count(*) from chunks".to_owned())?;
+    let (mut problems, mut good) = (Vec::new(), Vec::new());
+    for model in app.db.read(registry::list)? {
+        let VectorSet { exact, coarse, .. } = VectorSet::of(&model);
+        let without = count(format!("select count(*) from chunks where row not in (select row from {exact} where model = {})", model.row))?;
+        let (vectors, coarse_vectors) = (count(format!("select count(*) from {exact}"))?, count(format!("select count(*) from {coarse}"))?);
+        let alone = count(format!("select count(*) from {coarse} where rowid not in (select row from {exact})"))?;
+        let strange = count(format!("select count(*) from {exact} where length(embedding) <> {}", model.dimensions * 4))?;
+        if vectors != coarse_vectors || alone > 0 || strange > 0 {
+            problems.push(format!("{}: {vectors} vectors, {coarse_vectors} coarse ones, {alone} of them alone, {strange} of a wrong length. Reprocess the documents.", model.id));
+        }
+        match model.state {
+            State::Serving if without > 0 => problems.push(format!("{}: {without} of {chunks} chunks have no vector. The server makes them at its next start.", model.id)),
+            State::Serving => good.push(format!("{chunks} chunks, each with its vector of {}", model.id)),
+            State::Coming => good.push(format!("{} is to follow and has {} of them", model.id, chunks - without)),
+            State::Going => good.push(format!("{} has {vectors} left, which are being taken out", model.id)),
+        }
+    }
+    if good.is_empty() && problems.is_empty() && chunks > 0 {
+        problems.push(format!("{chunks} chunks, and none has a vector. The server makes them at its next start."));
+    }
+    let problem = (!problems.is_empty()).then(|| problems.join(" "));
+    Ok(check("vectors", problem, if good.is_empty() { "no chunks yet".to_owned() } else { good.join("; ") }))
 }
 
 /// Every file that a document needs is there and is what its name says.
@@ -133,6 +151,6 @@ fn disk(app: &App) -> Check {
 }
 
 async fn model(app: &App) -> Check {
-    let problem = app.embedder.load().await.err().map(|error| error.message().to_owned());
-    check("model", problem, format!("{} is sound", app.embedder.info().id))
+    let problem = app.embedder().load().await.err().map(|error| error.message().to_owned());
+    check("model", problem, format!("{} is sound", app.embedder().info().id))
 }

@@ -6,6 +6,7 @@ mod demo;
 mod doctor;
 mod eval;
 mod ingest;
+mod models;
 mod people;
 mod search;
 mod serve;
@@ -72,6 +73,9 @@ enum Command {
     /// Measure retrieval and answers on questions with known answers
     #[command(subcommand)]
     Eval(eval::EvalCommand),
+    /// List, add, check and remove embedding models
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Print the settings that hold, and where each came from
     Config,
     /// Check the data: integrity, indexes in step, files
@@ -128,6 +132,7 @@ async fn run(cli: Cli) -> Result<()> {
         Command::Search(options) => search::run(&common, options).await,
         Command::Doctor => doctor::run(&common).await,
         Command::Eval(command) => eval::run(&common, command).await,
+        Command::Models(command) => models::run(&common, command).await,
         Command::Config => config::run(&common),
         Command::ReadDocument => Ok(()),
         Command::Openapi => print_json(&crate::server::openapi()?),

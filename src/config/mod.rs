@@ -140,6 +140,8 @@ pub struct Uploads {
 pub struct Embed {
     /// Threads that embed; one a core where it is not set.
     pub workers: Option<usize>,
+    /// The model that embeds, by its name below `models/`; the one in the executable where it is not set.
+    pub model: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -297,6 +299,11 @@ impl Config {
 
     pub fn database_path(&self) -> PathBuf {
         self.data_dir.join("illumichat.db")
+    }
+
+    /// The embedding models that were added.
+    pub fn models_dir(&self) -> PathBuf {
+        self.data_dir.join("models")
     }
 
     pub fn files_dir(&self) -> PathBuf {

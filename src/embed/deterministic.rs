@@ -24,9 +24,9 @@ const STOP: u32 = 0;
 pub struct Deterministic;
 
 impl Engine for Deterministic {
-    fn encode(&self, texts: &[Vec<u32>], _: &mut Scratch, between: &mut dyn FnMut()) -> Vec<Vec<f32>> {
+    fn encode(&self, texts: &[Vec<u32>], _: &mut Scratch, between: &mut dyn FnMut()) -> Result<Vec<Vec<f32>>, String> {
         between();
-        texts.iter().map(|ids| vector(ids)).collect()
+        Ok(texts.iter().map(|ids| vector(ids)).collect())
     }
 }
 

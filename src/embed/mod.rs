@@ -5,24 +5,35 @@
 //! vectors are for, and where they are kept, is the callers' business.
 
 mod bfloat16;
+pub mod codes;
+mod description;
 mod deterministic;
 mod elementwise;
 mod encoder;
+mod general;
+pub mod hub;
+mod import;
+pub mod library;
 mod linear;
 mod matrix;
 mod model;
+mod pair;
+pub mod registry;
 mod tokenizer;
+mod trial;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
 
+pub use description::{Description, Family, Pooling, Scale};
 pub use encoder::Scratch;
+pub use library::{Library, Wishes};
 pub use model::{Model, ModelInfo, Precision};
+pub use pair::Embedders;
 
-use tokenizer::Tokenizer;
-use worker::Queue;
+use worker::{Embeds, Queue};
 
 /// The arithmetic of one model, shared by all workers.
 trait Engine: Send + Sync {
@@ -30,17 +41,32 @@ trait Engine: Send + Sync {
     /// then while it works, so that what is urgent need not wait for the whole batch.
     ///
     /// A text's vector does not depend on the texts beside it.
-    fn encode(&self, texts: &[Vec<u32>], scratch: &mut Scratch, between: &mut dyn FnMut()) -> Vec<Vec<f32>>;
+    ///
+    /// # Errors
+    /// What the arithmetic says of a text that it cannot take.
+    fn encode(&self, texts: &[Vec<u32>], scratch: &mut Scratch, between: &mut dyn FnMut()) -> Result<Vec<Vec<f32>>, String>;
 }
 
-/// A handle to the embedding model's workers, which end with the last of its clones.
+/// What the model puts around a text itself: a mark at the beginning and one at the end.
+const MARKS: usize = 2;
+
+/// A handle to an embedding model and the workers that run it, which end with the last handle that has them.
 #[derive(Clone)]
 pub struct Embedder(Arc<Inner>);
 
 struct Inner {
-    queue: Arc<Queue>,
-    tokenizer: Arc<Tokenizer>,
+    workers: Arc<Workers>,
+    embeds: Arc<Embeds>,
     info: ModelInfo,
+}
+
+/// The queue and its threads: one for all models of a server, so that a question comes before whatever is embedded anew.
+struct Workers(Arc<Queue>);
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Embedder {
@@ -49,10 +75,22 @@ impl Embedder {
     /// # Errors
     /// When the model's description or its tokenizer is missing or damaged.
     pub fn start(model: Model, workers: usize) -> Result<Embedder> {
+        Embedder::with(model, Arc::new(Workers(Queue::start(workers.max(1))?)))
+    }
+
+    /// Another model, run by the same workers.
+    ///
+    /// # Errors
+    /// When the model's description or its tokenizer is missing or damaged.
+    pub fn beside(&self, model: Model) -> Result<Embedder> {
+        Embedder::with(model, Arc::clone(&self.0.workers))
+    }
+
+    fn with(model: Model, workers: Arc<Workers>) -> Result<Embedder> {
         let info = model.info()?;
-        let tokenizer = Arc::new(model.tokenizer()?);
-        let queue = Queue::start(model, Arc::clone(&tokenizer), info.max_tokens, workers.max(1))?;
-        Ok(Embedder(Arc::new(Inner { queue, tokenizer, info })))
+        let (tokenizer, max_tokens) = (model.tokenizer()?, info.max_tokens);
+        let embeds = Arc::new(Embeds { model, tokenizer, max_tokens, engine: OnceLock::new() });
+        Ok(Embedder(Arc::new(Inner { workers, embeds, info })))
     }
 
     /// The vector of a question, ahead of all passages.
@@ -60,15 +98,20 @@ impl Embedder {
     /// # Errors
     /// `unavailable` when the model cannot be loaded, or when too many questions wait already.
     pub async fn query(&self, text: &str) -> Result<Vec<f32>> {
-        self.0.queue.question(text.to_owned()).await
+        let text = format!("{}{text}", self.0.info.query_prefix);
+        self.0.workers.0.question(&self.0.embeds, text).await
     }
 
     /// One vector a passage, in order. Waits while the queue is full; what is dropped half-way is not worked on further.
     ///
     /// # Errors
     /// `unavailable` when the model cannot be loaded.
-    pub async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
-        self.0.queue.passages(texts).await
+    pub async fn passages(&self, mut texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+        let prefix = &self.0.info.passage_prefix;
+        if !prefix.is_empty() {
+            texts.iter_mut().for_each(|text| text.insert_str(0, prefix));
+        }
+        self.0.workers.0.passages(&self.0.embeds, texts).await
     }
 
     /// Loads the model now, on a worker, so that the first question need not wait for it.
@@ -79,23 +122,22 @@ impl Embedder {
         self.query("").await.map(drop)
     }
 
+    /// How many tokens of its own a passage may have, so that the model reads it whole: two marks and the prefix come with it.
+    pub fn passage_tokens(&self) -> usize {
+        self.0.info.max_tokens.saturating_sub(MARKS + self.count_tokens(&self.0.info.passage_prefix))
+    }
+
     /// How many tokens the text has, without the special ones.
     pub fn count_tokens(&self, text: &str) -> usize {
-        self.0.tokenizer.count(text)
+        self.0.embeds.tokenizer.count(text)
     }
 
     /// The byte range of each token of the text, in order.
     pub fn token_offsets(&self, text: &str) -> Vec<(usize, usize)> {
-        self.0.tokenizer.offsets(text)
+        self.0.embeds.tokenizer.offsets(text)
     }
 
     pub fn info(&self) -> &ModelInfo {
         &self.0.info
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.queue.close();
     }
 }

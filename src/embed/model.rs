@@ -4,45 +4,31 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
 
 use super::Engine;
+use super::description::{Description, Pooling, Scale};
 use super::deterministic::{self, Deterministic};
 use super::encoder::Encoder;
-use super::tokenizer::{Tokenizer, WordPiece};
+use super::general::General;
+use super::tokenizer::{Pieces, Tokenizer};
 
 /// What is kept beside an index: vectors of different models never mix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     pub id: String,
     /// Length of a vector.
     pub dimensions: usize,
-    /// What a text may have, special tokens included; the rest is cut off.
+    /// What a text may have, special tokens and prefix included; the rest is cut off.
     pub max_tokens: usize,
-    /// How token vectors become one: `mean`.
-    pub pooling: String,
-    /// What the weights are kept in: `f16`. How they are computed with (`Precision`) is no part of it: the vectors are the same
-    /// for all that search can tell.
-    pub precision: &'static str,
-}
-
-/// `model.json`, which `models/build.rs` writes.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Description {
-    pub id: String,
-    pub dimensions: usize,
-    pub max_tokens: usize,
-    pub pooling: String,
-    pub layers: usize,
-    pub heads: usize,
-    pub intermediate: usize,
-    pub layer_norm_epsilon: f32,
-    weights_sha256: String,
-    tokenizer_sha256: String,
+    pub pooling: Pooling,
+    /// What is put before a question, and before a passage.
+    pub query_prefix: String,
+    pub passage_prefix: String,
+    /// How cosines of these vectors are to be read.
+    pub scale: Scale,
 }
 
 /// How the model computes.
@@ -84,22 +70,9 @@ const BUILTIN: [&[u8]; 3] = [
     include_bytes!(concat!(env!("OUT_DIR"), "/model/weights.safetensors")),
 ];
 
-#[derive(Clone, Copy)]
-enum File {
-    Description,
-    Tokenizer,
-    Weights,
-}
-
-impl File {
-    const fn name(self) -> &'static str {
-        match self {
-            File::Description => "model.json",
-            File::Tokenizer => "tokenizer.json",
-            File::Weights => "weights.safetensors",
-        }
-    }
-}
+/// What describes a model, beside its files.
+pub const DESCRIPTION: &str = "model.json";
+const TOKENIZER: &str = "tokenizer.json";
 
 impl Model {
     /// all-MiniLM-L6-v2, which the executable carries.
@@ -107,7 +80,7 @@ impl Model {
         Source::Builtin.into()
     }
 
-    /// A BERT model in a folder of `model.json`, `tokenizer.json` and `weights.safetensors`, as `models/build.rs` writes them.
+    /// A model in a folder of `model.json`, `tokenizer.json` and weights, as `models/build.rs` and `models add` write them.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Self {
         Source::Folder(folder.into()).into()
     }
@@ -132,30 +105,36 @@ impl Model {
             return Ok(());
         }
         let description = self.description()?;
-        self.checked(File::Tokenizer, &description.tokenizer_sha256)?;
-        self.checked(File::Weights, &description.weights_sha256).map(drop)
+        self.checked(TOKENIZER, &description.tokenizer_sha256)?;
+        self.checked(&description.weights_file, &description.weights_sha256)?;
+        for file in &description.files {
+            self.checked(&file.path, &file.sha256)?;
+        }
+        Ok(())
     }
 
-    pub(super) fn info(&self) -> Result<ModelInfo> {
+    pub fn info(&self) -> Result<ModelInfo> {
         if matches!(self.source, Source::Deterministic) {
             return Ok(ModelInfo {
                 id: "deterministic".into(),
                 dimensions: deterministic::DIMENSIONS,
                 max_tokens: 256,
-                pooling: "mean".into(),
-                precision: "f32",
+                pooling: Pooling::Mean,
+                query_prefix: String::new(),
+                passage_prefix: String::new(),
+                scale: Scale::default(),
             });
         }
-        let Description { id, dimensions, max_tokens, pooling, .. } = self.description()?;
-        Ok(ModelInfo { id, dimensions, max_tokens, pooling, precision: "f16" })
+        let Description { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale, .. } = self.description()?;
+        Ok(ModelInfo { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale })
     }
 
     pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
         if matches!(self.source, Source::Deterministic) {
             return Ok(Tokenizer::Words);
         }
-        let bytes = self.checked(File::Tokenizer, &self.description()?.tokenizer_sha256)?;
-        Ok(Tokenizer::WordPiece(Box::new(WordPiece::from_bytes(&bytes)?)))
+        let bytes = self.checked(TOKENIZER, &self.description()?.tokenizer_sha256)?;
+        Ok(Tokenizer::Pieces(Box::new(Pieces::from_bytes(&bytes)?)))
     }
 
     pub(super) fn engine(&self) -> Result<Arc<dyn Engine>> {
@@ -163,28 +142,32 @@ impl Model {
             return Ok(Arc::new(Deterministic));
         }
         let description = self.description()?;
-        let weights = self.checked(File::Weights, &description.weights_sha256)?;
-        let encoder = Encoder::load(&description, self.precision, weights).map_err(|why| self.damaged(File::Weights, &why))?;
-        Ok(Arc::new(encoder))
+        let weights = self.checked(&description.weights_file, &description.weights_sha256)?;
+        let damaged = |why: String| self.damaged(&description.weights_file, &why);
+        if description.is_for_encoder() {
+            Ok(Arc::new(Encoder::load(&description, self.precision, weights).map_err(damaged)?))
+        } else {
+            Ok(Arc::new(General::load(&description, weights).map_err(damaged)?))
+        }
     }
 
-    fn description(&self) -> Result<Description> {
-        let bytes = self.bytes(File::Description)?;
-        serde_json::from_slice(&bytes).map_err(|error| self.damaged(File::Description, &error.to_string()))
+    pub(super) fn description(&self) -> Result<Description> {
+        let bytes = self.bytes(DESCRIPTION)?;
+        serde_json::from_slice(&bytes).map_err(|error| self.damaged(DESCRIPTION, &error.to_string()))
     }
 
-    fn checked(&self, file: File, sha256: &str) -> Result<Cow<'static, [u8]>> {
+    fn checked(&self, file: &str, sha256: &str) -> Result<Cow<'static, [u8]>> {
         let bytes = self.bytes(file)?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        if digest == sha256 { Ok(bytes) } else { Err(self.damaged(file, "its SHA-256 is not the one in model.json")) }
+        if sha256_hex(&bytes) == sha256 { Ok(bytes) } else { Err(self.damaged(file, "its SHA-256 is not the one in model.json")) }
     }
 
-    fn bytes(&self, file: File) -> Result<Cow<'static, [u8]>> {
+    fn bytes(&self, file: &str) -> Result<Cow<'static, [u8]>> {
         #[cfg(not(debug_assertions))]
         if matches!(self.source, Source::Builtin) {
-            return Ok(Cow::Borrowed(BUILTIN[file as usize]));
+            let place = [DESCRIPTION, TOKENIZER].iter().position(|name| *name == file).unwrap_or(2);
+            return Ok(Cow::Borrowed(BUILTIN[place]));
         }
-        std::fs::read(self.folder().join(file.name())).map(Cow::Owned).map_err(|error| self.damaged(file, &error.to_string()))
+        std::fs::read(self.folder().join(file)).map(Cow::Owned).map_err(|error| self.damaged(file, &error.to_string()))
     }
 
     fn folder(&self) -> &Path {
@@ -194,8 +177,7 @@ impl Model {
         }
     }
 
-    fn damaged(&self, file: File, why: &str) -> Error {
-        let name = file.name();
+    fn damaged(&self, name: &str, why: &str) -> Error {
         Error::unavailable(match &self.source {
             Source::Folder(folder) => {
                 format!("The embedding model in {} is damaged or missing ({name}: {why}). Put it there again.", folder.display())
@@ -203,4 +185,8 @@ impl Model {
             _ => format!("The embedding model in this executable is damaged ({name}: {why}). Install IllumiChat again."),
         })
     }
+}
+
+pub(super) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

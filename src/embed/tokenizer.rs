@@ -6,20 +6,20 @@ use crate::error::{Error, Result};
 
 /// Cuts text as the model was trained to read it.
 pub enum Tokenizer {
-    /// BERT's WordPiece, from the model's `tokenizer.json`.
-    WordPiece(Box<WordPiece>),
+    /// What the model's `tokenizer.json` says: WordPiece for BERT, Unigram for XLM-RoBERTa.
+    Pieces(Box<Pieces>),
     /// Words and their stems: see `deterministic`.
     Words,
 }
 
-pub struct WordPiece {
+pub struct Pieces {
     inner: tokenizers::Tokenizer,
-    /// `[CLS]` and `[SEP]`, which stand before and after each text.
+    /// `[CLS]` and `[SEP]`, or `<s>` and `</s>`, which stand before and after each text.
     first: u32,
     last: u32,
 }
 
-impl WordPiece {
+impl Pieces {
     /// Reads a `tokenizer.json`.
     ///
     /// What it says of truncation and padding is not used: the one of all-MiniLM-L6-v2 cuts at 128 tokens, half of what the
@@ -29,13 +29,18 @@ impl WordPiece {
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| unusable(error.to_string()))?;
         inner.with_truncation(None).map_err(|error| unusable(error.to_string()))?;
         inner.with_padding(None);
-        let special = |token: &str| inner.token_to_id(token).ok_or_else(|| unusable(format!("it has no {token}")));
-        let (first, last) = (special("[CLS]")?, special("[SEP]")?);
-        Ok(WordPiece { inner, first, last })
+        let marks = [("[CLS]", "[SEP]"), ("<s>", "</s>")].iter().find_map(|(first, last)| Some((inner.token_to_id(first)?, inner.token_to_id(last)?)));
+        let (first, last) = marks.ok_or_else(|| unusable("it has neither [CLS] and [SEP] nor <s> and </s>".to_owned()))?;
+        Ok(Pieces { inner, first, last })
+    }
+
+    /// How many ids there are.
+    pub fn vocabulary(&self) -> usize {
+        self.inner.get_vocab(true).values().max().map_or(0, |last| *last as usize + 1)
     }
 
     fn encoding(&self, text: &str) -> Option<tokenizers::Encoding> {
-        // WordPiece has an id for everything, so this cannot fail; an empty encoding is the sane answer if it ever does.
+        // There is an id for everything, so this cannot fail; an empty encoding is the sane answer if it ever does.
         self.inner.encode(text, false).ok()
     }
 }
@@ -45,11 +50,11 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, limit: usize) -> Vec<u32> {
         match self {
             Tokenizer::Words => words(text).take(limit).map(|range| super::deterministic::word_id(&text[range])).collect(),
-            Tokenizer::WordPiece(word_piece) => {
-                let encoding = word_piece.inner.encode_fast(text, false).ok();
+            Tokenizer::Pieces(pieces) => {
+                let encoding = pieces.inner.encode_fast(text, false).ok();
                 let ids = encoding.as_ref().map_or(&[][..], |encoding| encoding.get_ids());
                 let ids = &ids[..ids.len().min(limit.saturating_sub(2))];
-                [&[word_piece.first], ids, &[word_piece.last]].concat()
+                [&[pieces.first], ids, &[pieces.last]].concat()
             }
         }
     }
@@ -58,7 +63,7 @@ impl Tokenizer {
     pub fn count(&self, text: &str) -> usize {
         match self {
             Tokenizer::Words => words(text).count(),
-            Tokenizer::WordPiece(word_piece) => word_piece.inner.encode_fast(text, false).map_or(0, |encoding| encoding.len()),
+            Tokenizer::Pieces(pieces) => pieces.inner.encode_fast(text, false).map_or(0, |encoding| encoding.len()),
         }
     }
 
@@ -66,7 +71,7 @@ impl Tokenizer {
     pub fn offsets(&self, text: &str) -> Vec<(usize, usize)> {
         match self {
             Tokenizer::Words => words(text).map(|range| (range.start, range.end)).collect(),
-            Tokenizer::WordPiece(word_piece) => word_piece.encoding(text).map_or_else(Vec::new, |encoding| encoding.get_offsets().to_vec()),
+            Tokenizer::Pieces(pieces) => pieces.encoding(text).map_or_else(Vec::new, |encoding| encoding.get_offsets().to_vec()),
         }
     }
 }

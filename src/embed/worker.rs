@@ -34,11 +34,15 @@ pub struct Queue {
     /// `lanes.questions.len()`, to be looked at between two layers without the lock.
     questions: AtomicUsize,
     room: Arc<Semaphore>,
-    model: Model,
-    tokenizer: Arc<Tokenizer>,
-    max_tokens: usize,
+}
+
+/// A model that the workers embed with. It is loaded by the first text that needs it, and let go with its last handle.
+pub struct Embeds {
+    pub model: Model,
+    pub tokenizer: Tokenizer,
+    pub max_tokens: usize,
     /// The loaded model, or the sentence that says why there is none.
-    engine: OnceLock<Result<Arc<dyn Engine>, String>>,
+    pub engine: OnceLock<Result<Arc<dyn Engine>, String>>,
 }
 
 #[derive(Default)]
@@ -49,6 +53,7 @@ struct Lanes {
 }
 
 struct Job {
+    with: Arc<Embeds>,
     text: String,
     answer: oneshot::Sender<Result<Vec<f32>>>,
     /// A place among the waiting passages, given back when the job is done.
@@ -56,16 +61,12 @@ struct Job {
 }
 
 impl Queue {
-    pub fn start(model: Model, tokenizer: Arc<Tokenizer>, max_tokens: usize, workers: usize) -> Result<Arc<Queue>> {
+    pub fn start(workers: usize) -> Result<Arc<Queue>> {
         let queue = Arc::new(Queue {
             lanes: Mutex::default(),
             arrived: Condvar::new(),
             questions: AtomicUsize::new(0),
             room: Arc::new(Semaphore::new(PASSAGES_WAITING)),
-            model,
-            tokenizer,
-            max_tokens,
-            engine: OnceLock::new(),
         });
         for number in 0..workers {
             let of_worker = Arc::clone(&queue);
@@ -87,26 +88,26 @@ impl Queue {
         self.arrived.notify_all();
     }
 
-    pub async fn question(&self, text: String) -> Result<Vec<f32>> {
+    pub async fn question(&self, with: &Arc<Embeds>, text: String) -> Result<Vec<f32>> {
         let (answer, answered) = oneshot::channel();
         {
             let mut lanes = self.lanes.lock();
             if lanes.questions.len() >= QUESTIONS_WAITING {
                 return Err(Error::unavailable("Too many questions are waiting. Try again in a few seconds.").retry_after(5));
             }
-            lanes.questions.push_back(Job { text, answer, _place: None });
+            lanes.questions.push_back(Job { with: Arc::clone(with), text, answer, _place: None });
             self.questions.store(lanes.questions.len(), Ordering::Release);
         }
         self.arrived.notify_one();
         answered.await.map_err(|_| stopped())?
     }
 
-    pub async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+    pub async fn passages(&self, with: &Arc<Embeds>, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
         let mut waiting = Vec::with_capacity(texts.len());
         for text in texts {
             let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| stopped())?;
             let (answer, answered) = oneshot::channel();
-            self.lanes.lock().passages.push_back(Job { text, answer, _place: Some(place) });
+            self.lanes.lock().passages.push_back(Job { with: Arc::clone(with), text, answer, _place: Some(place) });
             self.arrived.notify_one();
             waiting.push(answered);
         }
@@ -141,17 +142,18 @@ impl Queue {
             if !lanes.questions.is_empty() {
                 return Some(Vec::new());
             }
-            let mut jobs = Vec::new();
+            let mut jobs: Vec<Job> = Vec::new();
             let mut tokens = 0;
+            // A batch is of one model.
             while tokens < BATCH_TOKENS
-                && let Some(job) = lanes.passages.pop_front()
+                && let Some(job) = lanes.passages.pop_front_if(|job| jobs.first().is_none_or(|first| Arc::ptr_eq(&first.with, &job.with)))
             {
                 // Nobody waits for it any more.
                 if job.answer.is_closed() {
                     continue;
                 }
                 // English has four bytes and more a token, other scripts three; the exact number is not worth a second pass.
-                tokens += (job.text.len() / 4).clamp(2, self.max_tokens);
+                tokens += (job.text.len() / 4).clamp(2, job.with.max_tokens.max(2));
                 jobs.push(job);
             }
             if !jobs.is_empty() {
@@ -179,32 +181,27 @@ impl Queue {
     }
 
     fn embed(&self, jobs: Vec<Job>, scratch: &mut Scratch, between: &mut dyn FnMut()) {
-        if jobs.is_empty() {
-            return;
-        }
-        let engine = match self.engine.get_or_init(|| self.model.engine().map_err(|error| error.message().to_owned())) {
-            Ok(engine) => engine,
-            Err(why) => {
-                for job in jobs {
-                    let _ = job.answer.send(Err(Error::unavailable(why.clone())));
-                }
-                return;
+        let Some(with) = jobs.first().map(|job| Arc::clone(&job.with)) else { return };
+        let fail = |jobs: Vec<Job>, error: &dyn Fn() -> Error| {
+            for job in jobs {
+                // Whoever asked may have left.
+                let _ = job.answer.send(Err(error()));
             }
         };
-        let texts: Vec<Vec<u32>> = jobs.iter().map(|job| self.tokenizer.encode(&job.text, self.max_tokens)).collect();
+        let engine = match with.engine.get_or_init(|| with.model.engine().map_err(|error| error.message().to_owned())) {
+            Ok(engine) => engine,
+            Err(why) => return fail(jobs, &|| Error::unavailable(why.clone())),
+        };
+        let texts: Vec<Vec<u32>> = jobs.iter().map(|job| with.tokenizer.encode(&job.text, with.max_tokens)).collect();
         // A worker outlives whatever one text does to it; the scratch holds nothing that a next batch relies on.
         match catch_unwind(AssertUnwindSafe(|| engine.encode(&texts, scratch, between))) {
-            Ok(vectors) => {
+            Ok(Ok(vectors)) => {
                 for (job, vector) in jobs.into_iter().zip(vectors) {
-                    // Whoever asked may have left.
                     let _ = job.answer.send(Ok(vector));
                 }
             }
-            Err(_) => {
-                for job in jobs {
-                    let _ = job.answer.send(Err(Error::internal("the embedding model panicked")));
-                }
-            }
+            Ok(Err(why)) => fail(jobs, &|| Error::internal(format!("the embedding model failed: {why}"))),
+            Err(_) => fail(jobs, &|| Error::internal("the embedding model panicked")),
         }
     }
 }
@@ -228,22 +225,74 @@ mod tests {
     }
 
     impl Engine for Gated {
-        fn encode(&self, texts: &[Vec<u32>], _: &mut Scratch, between: &mut dyn FnMut()) -> Vec<Vec<f32>> {
+        fn encode(&self, texts: &[Vec<u32>], _: &mut Scratch, between: &mut dyn FnMut()) -> Result<Vec<Vec<f32>>, String> {
             // A closed gate lets everything pass: the sender is gone.
             let _ = self.gate.lock().recv();
             between();
             assert!(texts.iter().all(|ids| ids.len() != 13), "thirteen brings bad luck");
             self.finished.lock().extend(texts.iter().map(Vec::len));
-            texts.iter().map(|ids| vec![ids.len() as f32]).collect()
+            Ok(texts.iter().map(|ids| vec![ids.len() as f32]).collect())
         }
     }
 
-    fn start(workers: usize) -> (Arc<Queue>, Arc<Gated>, mpsc::Sender<()>) {
+    /// A queue with one model.
+    struct Gate {
+        queue: Arc<Queue>,
+        model: Arc<Embeds>,
+    }
+
+    impl Gate {
+        async fn question(&self, text: String) -> Result<Vec<f32>> {
+            self.queue.question(&self.model, text).await
+        }
+
+        async fn passages(&self, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
+            self.queue.passages(&self.model, texts).await
+        }
+    }
+
+    impl std::ops::Deref for Gate {
+        type Target = Queue;
+
+        fn deref(&self) -> &Queue {
+            &self.queue
+        }
+    }
+
+    fn model(engine: Arc<dyn Engine>) -> Arc<Embeds> {
+        Arc::new(Embeds { model: Model::deterministic(), tokenizer: Tokenizer::Words, max_tokens: 256, engine: OnceLock::from(Ok(engine)) })
+    }
+
+    fn start(workers: usize) -> (Arc<Gate>, Arc<Gated>, mpsc::Sender<()>) {
         let (open, gate) = mpsc::channel();
         let gated = Arc::new(Gated { gate: Mutex::new(gate), finished: Mutex::default() });
-        let queue = Queue::start(Model::deterministic(), Arc::new(Tokenizer::Words), 256, workers).unwrap();
-        assert!(queue.engine.set(Ok(Arc::clone(&gated) as Arc<dyn Engine>)).is_ok());
-        (queue, gated, open)
+        let gate = Gate { queue: Queue::start(workers).unwrap(), model: model(Arc::clone(&gated) as Arc<dyn Engine>) };
+        (Arc::new(gate), gated, open)
+    }
+
+    #[tokio::test]
+    async fn models_share_the_workers_and_never_a_batch() {
+        let (queue, gated, open) = start(1);
+        let other = Arc::new(Gated { gate: Mutex::new(mpsc::channel().1), finished: Mutex::default() });
+        let next = model(Arc::clone(&other) as Arc<dyn Engine>);
+        let ask = |with: Arc<Embeds>, words: usize| {
+            let queue = Arc::clone(&queue);
+            async move { queue.queue.passages(&with, vec![text(words)]).await.unwrap().concat() }
+        };
+        // The first is worked on; three wait behind it, and a batch takes short ones together where it may.
+        let first = tokio::spawn(ask(Arc::clone(&queue.model), 200));
+        until(|| queue.room.available_permits() == PASSAGES_WAITING - 1 && queue.lanes.lock().passages.is_empty()).await;
+        let mut rest = Vec::new();
+        for (with, words) in [(&queue.model, 1), (&next, 2), (&queue.model, 3)] {
+            rest.push(tokio::spawn(ask(Arc::clone(with), words)));
+            until(|| queue.lanes.lock().passages.len() == rest.len()).await;
+        }
+        drop(open);
+        assert_eq!(first.await.unwrap(), [200.0]);
+        for (answer, words) in rest.into_iter().zip([1.0, 2.0, 3.0]) {
+            assert_eq!(answer.await.unwrap(), [words]);
+        }
+        assert_eq!((gated.finished.lock().clone(), other.finished.lock().clone()), (vec![200, 1, 3], vec![2]));
     }
 
     /// As many words; from 64 on long enough to be a batch by itself.

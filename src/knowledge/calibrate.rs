@@ -57,12 +57,13 @@ pub async fn calibrate(app: App, job: Job) -> Result<()> {
 pub async fn samples(app: &App, project: i64) -> Result<Vec<f64>> {
     let texts = app.db.read_slowly(move |connection| store::sample_chunks(connection, project, SAMPLES)).await?;
     let mut samples = Vec::new();
+    let embedder = app.embedder();
     for text in texts.iter().filter_map(|text| question(text)) {
-        let vector = Some(app.embedder.query(&text).await?);
-        let (turns, model_id) = ([Turn { text, vector, weight: 1.0 }], app.embedder.info().id.clone());
+        let vector = Some(embedder.query(&text).await?);
+        let (turns, model_id, codes) = ([Turn { text, vector, weight: 1.0 }], embedder.info().id.clone(), app.codes.clone());
         let ask = move |connection: &rusqlite::Connection| -> Result<f64> {
             let model = store::model_row(connection, &model_id)?.unwrap_or_default();
-            let scope = Scope { projects: &[project], model, without: None };
+            let scope = Scope { projects: &[project], model, codes: &codes, without: None };
             Ok(retrieve::rank(connection, scope, &turns, Mode::Hybrid, &Weights::default())?.confidence)
         };
         samples.push(app.db.read_slowly(ask).await?);

@@ -10,6 +10,7 @@ use super::{
     chunk::{Chunk, chunk, chunk_pair},
     extract::{self, Extracted, child::extract_apart},
     model::{Status, clean_title},
+    reembed,
     service::file_store,
     store::{self, Append, IngestRow, QaPhrases},
 };
@@ -17,6 +18,10 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Tx,
+    embed::{
+        Embedder, ModelInfo,
+        registry::{self, State},
+    },
     error::{Error, Result},
     events::{self, Kind, NewEvent},
     ids::Ids,
@@ -33,8 +38,6 @@ pub const CALIBRATE_JOB: &str = "knowledge.calibrate";
 const BATCH: usize = 32;
 /// After this many failures a document is given up, with a sentence for its owner.
 const MOST_ATTEMPTS: i64 = 5;
-/// What the model puts around a text itself: a mark at the beginning and one at the end.
-pub const SPECIAL_TOKENS: usize = 2;
 
 /// A document read and cut.
 pub struct Prepared {
@@ -75,6 +78,25 @@ impl Title {
     }
 }
 
+/// How a text is measured: by the model that takes the fewest of its tokens, while one is to follow another.
+struct Measure {
+    models: Vec<Embedder>,
+}
+
+impl Measure {
+    fn of(app: &App) -> Self {
+        Measure { models: app.embedders.all() }
+    }
+
+    fn most(&self) -> usize {
+        self.models.iter().map(Embedder::passage_tokens).min().unwrap_or_default()
+    }
+
+    fn count(&self, text: &str) -> usize {
+        self.models.iter().map(|model| model.count_tokens(text)).max().unwrap_or_default()
+    }
+}
+
 /// Cuts a document's text. It computes, so it belongs on a thread that may block.
 fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn Fn(&str) -> usize) -> Prepared {
     let title = match (title, &extracted.title) {
@@ -82,13 +104,13 @@ fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn F
         (_, Some(own)) => Title::Given(clean_title(own)),
         (title, None) => title.clone(),
     };
-    let chunks = chunk(title.indexed(), &extracted, max_tokens.saturating_sub(SPECIAL_TOKENS), count);
+    let chunks = chunk(title.indexed(), &extracted, max_tokens, count);
     Prepared { title, extracted, chunks }
 }
 
 fn prepare_pair(app: &App, pair: QaPhrases) -> Prepared {
-    let most = app.embedder.info().max_tokens.saturating_sub(SPECIAL_TOKENS);
-    let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, most, &|text| app.embedder.count_tokens(text));
+    let measure = Measure::of(app);
+    let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, measure.most(), &|text| measure.count(text));
     let extracted = Extracted { kind: extract::Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
     Prepared { title: Title::Given(clean_title(&pair.question)), extracted, chunks }
 }
@@ -129,27 +151,36 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
     let (row, project, now) = (document.row, document.project, app.now());
     app.db.write(move |tx| store::set_processing(tx, row, now)).await?;
     let prepared = Arc::new(prepare_file(app, document).await?);
-    let info = app.embedder.info();
-    let (model_id, dimensions) = (info.id.clone(), info.dimensions);
+    // While one model is to follow another, new text is embedded with both.
+    let embedders = app.embedders.all();
+    let infos: Vec<ModelInfo> = embedders.iter().map(|embedder| embedder.info().clone()).collect();
     let (described, now) = (prepared.clone(), app.now());
-    let model = app
+    let models = app
         .db
         .write(move |tx| {
             let kind = described.extracted.kind.mime_type();
             store::set_described(tx, row, described.title.text(), kind, described.extracted.url.as_deref(), described.chunks.len(), now)?;
-            store::register_model(tx, &model_id, dimensions)
+            infos.iter().map(|info| Ok(store::register_model(tx, info)?.row)).collect::<Result<Vec<i64>>>()
         })
         .await?;
     let done = usize::try_from(document.chunk_count).unwrap_or_default().min(prepared.chunks.len());
     for from in (done..prepared.chunks.len()).step_by(BATCH) {
         let to = (from + BATCH).min(prepared.chunks.len());
-        let texts = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
-        let vectors = app.embedder.passages(texts).await?;
+        let texts: Vec<String> = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
+        let mut vectors = Vec::with_capacity(models.len());
+        for (model, embedder) in models.iter().zip(&embedders) {
+            vectors.push((*model, embedder.passages(texts.clone()).await?));
+        }
         let (batch, now, ids, told) = (prepared.clone(), app.now(), app.ids.clone(), document.clone());
         let goes_on = app
             .db
             .write(move |tx| {
-                let goes_on = store::append_chunks(tx, &Append { document: row, project, model, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
+                let goes_on = store::append_chunks(tx, &Append { document: row, project, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
+                // The models may have changed places while this was being embedded.
+                match registry::by_state(tx, State::Serving)? {
+                    Some(serving) if goes_on && vectors.iter().all(|(model, _)| *model != serving.row) => reembed::ensure(tx, &ids, &serving, now)?,
+                    _ => {}
+                }
                 if goes_on && to < batch.chunks.len() {
                     tell(tx, &ids, Kind::DocumentProgress, &told, now)?;
                 }
@@ -193,7 +224,7 @@ async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
     let (files, sha256) = (file_store(app), document.sha256.clone());
     let bytes = tokio::task::spawn_blocking(move || files.read(&sha256)).await.map_err(Error::internal)??;
     let extracted = extract_apart(app.config.reader.clone(), bytes).await?.map_err(|unreadable| Error::bad_request(unreadable.0))?;
-    let (title, embedder) = (Title::of(document), app.embedder.clone());
-    let work = tokio::task::spawn_blocking(move || prepare(extracted, &title, embedder.info().max_tokens, &|text| embedder.count_tokens(text)));
+    let (title, measure) = (Title::of(document), Measure::of(app));
+    let work = tokio::task::spawn_blocking(move || prepare(extracted, &title, measure.most(), &|text| measure.count(text)));
     work.await.map_err(Error::internal)
 }

@@ -1,7 +1,7 @@
 //! Knowledge: projects, their documents, and what is found in them.
 //!
 //! A document's bytes become text (`extract`), the text becomes chunks (`chunk`), a job gives them vectors and indexes them
-//! (`ingest`), and a question finds them again (`query`, `scan`, `retrieve`). Which assistant may search what, and what is
+//! (`ingest`, and `reembed` where another model is to make them), and a question finds them again (`query`, `keywords`, `scan`, `retrieve`). Which assistant may search what, and what is
 //! made of the answer, is decided above.
 
 mod api;
@@ -10,11 +10,13 @@ pub mod chunk;
 mod connections;
 pub mod extract;
 pub mod ingest;
+mod keywords;
 mod members;
 pub mod model;
 mod qa;
 pub mod query;
 mod removal;
+pub mod reembed;
 pub mod retrieve;
 pub mod scan;
 pub mod service;
@@ -28,6 +30,7 @@ pub use calibrate::calibrate;
 pub use removal::remove_workspace;
 pub use ingest::{CALIBRATE_JOB, INGEST_JOB, ingest};
 pub use members::ProjectMembersApi;
+pub use reembed::{REEMBED_JOB, TAKE_OUT_JOB};
 pub use qa::QaApi;
 pub use service::{NewFile, Question, SearchOptions, UNCALIBRATED, add_document, new_project, remove_file, search};
 pub use sources::{CRAWL_JOB, SourcesApi, crawl};

@@ -47,21 +47,28 @@ impl Words {
         Words { words, phrases }
     }
 
-    /// The index's expression for any of the words, in these projects alone. Nothing where there is no word.
-    pub fn any_word(&self, projects: &[i64]) -> Option<String> {
-        self.expression(projects, self.words.iter().map(|word| quoted(word)))
+    /// The index's terms for any of the words. Nothing where there is no word.
+    pub fn any_word(&self) -> Option<String> {
+        (!self.words.is_empty()).then(|| any(&self.words))
     }
 
-    pub fn any_phrase(&self, projects: &[i64]) -> Option<String> {
-        self.expression(projects, self.phrases.iter().map(|(first, second)| format!("\"{first} {second}\"")))
+    pub fn any_phrase(&self) -> Option<String> {
+        let phrases = self.phrases.iter().map(|(first, second)| format!("\"{first} {second}\"")).collect::<Vec<_>>();
+        (!phrases.is_empty()).then(|| phrases.join(" OR "))
     }
+}
 
-    fn expression(&self, projects: &[i64], terms: impl Iterator<Item = String>) -> Option<String> {
-        let terms = terms.collect::<Vec<_>>().join(" OR ");
-        let projects = projects.iter().map(|row| quoted(&row.to_string())).collect::<Vec<_>>().join(" OR ");
-        // The project is part of the expression, so that other projects' rows are never candidates.
-        (!terms.is_empty() && !projects.is_empty()).then(|| format!("project : ({projects}) AND {{header body}} : ({terms})"))
-    }
+/// Any of these words.
+pub fn any(words: &[String]) -> String {
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" OR ")
+}
+
+/// The index's expression for rows with something of each of these terms, in these projects alone. Nothing where there is no project.
+pub fn expression(projects: &[i64], terms: &[&str]) -> Option<String> {
+    let projects = projects.iter().map(|row| quoted(&row.to_string())).collect::<Vec<_>>().join(" OR ");
+    let terms = terms.iter().map(|terms| format!(" AND {{header body}} : ({terms})")).collect::<String>();
+    // The project is part of the expression, so that other projects' rows are never candidates.
+    (!projects.is_empty()).then(|| format!("project : ({projects}){terms}"))
 }
 
 /// Words hold letters and digits only, so a quote cannot occur in one.
@@ -85,22 +92,23 @@ mod tests {
         let words = Words::of("How do I reset the API key, and why can't the API key be reset?");
         assert_eq!(words.words, ["reset", "api", "key"]);
         assert_eq!(words.phrases, [("api".to_owned(), "key".to_owned())]);
-        assert_eq!(words.any_word(&[7]).unwrap(), r#"project : ("7") AND {header body} : ("reset" OR "api" OR "key")"#);
+        let terms = words.any_word().unwrap();
+        assert_eq!(expression(&[7], &[&terms]).unwrap(), r#"project : ("7") AND {header body} : ("reset" OR "api" OR "key")"#);
+        assert_eq!(words.any_phrase().unwrap(), r#""api key""#);
     }
 
     #[test]
     fn a_question_of_stop_words_keeps_them() {
         assert_eq!(Words::of("Who are you?").words, ["who", "are", "you"]);
-        assert_eq!(Words::of("?!").any_word(&[1]), None);
-        assert_eq!(Words::of("key").any_word(&[]), None);
+        assert_eq!(Words::of("?!").any_word(), None);
+        assert_eq!(expression(&[], &["\"key\""]), None);
     }
 
     proptest! {
         #[test]
         fn no_question_breaks_out_of_the_expression(question in ".{0,200}") {
-            let expression = Words::of(&question).any_word(&[1]).unwrap_or_default();
-            let inside = expression.trim_start_matches(r#"project : ("1") AND {header body} : ("#);
-            prop_assert!(inside.chars().all(|c| c.is_alphanumeric() || " \")".contains(c)), "{}", expression);
+            let terms = Words::of(&question).any_word().unwrap_or_default();
+            prop_assert!(terms.chars().all(|c| c.is_alphanumeric() || " \"".contains(c)), "{}", terms);
         }
     }
 }

@@ -13,12 +13,13 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
+    keywords::{CANDIDATES, Index, Keywords},
     model::Mode,
     query::Words,
     scan::{self, Near},
     store,
 };
-use crate::error::Result;
+use crate::{embed::codes::Codes, error::Result};
 
 /// The weights of the recipe.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,9 +45,6 @@ impl Default for Weights {
         Weights { vector: 0.63, keyword: 0.37, header: 3.0, phrase: 0.3, page: 0.5, history: 0.5, coverage: 0.4, pair: 0.4 }
     }
 }
-
-/// How many chunks each signal proposes.
-const CANDIDATES: usize = 400;
 
 /// A text to search for, with its vector where vectors are asked.
 #[derive(Debug, Clone)]
@@ -88,12 +86,14 @@ pub struct FoundChunk {
 }
 
 /// Where to search.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// The rows of the projects; no other one's text is ever looked at.
     pub projects: &'a [i64],
     /// The row of the model that made the vectors.
     pub model: i64,
+    /// What is known of large projects' vectors without reading them.
+    pub codes: &'a Codes,
     /// Documents to leave out, by row: for measuring what happens when the answer is not there.
     pub without: Option<&'a HashSet<i64>>,
 }
@@ -185,23 +185,23 @@ struct ChunkScore {
 
 fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, weights: &Weights) -> Result<Signals> {
     let mut found = Signals::default();
-    let words = Words::of(&turn.text);
-    let mut best_words = 0f64;
+    let (mut best_words, mut ideal) = (0f64, 0f64);
     if mode != Mode::Vector {
-        for (expression, weight) in [(words.any_word(scope.projects), 1.0), (words.any_phrase(scope.projects), weights.phrase)] {
-            let Some(expression) = expression.filter(|_| weight > 0.0) else { continue };
-            for (chunk, document, score) in keyword_chunks(connection, &expression, weights.header)? {
-                if scope.leaves_out(document) {
-                    continue;
-                }
+        let keywords = scope.keywords(connection, Words::of(&turn.text), weights.header)?;
+        ideal = keywords.ideal();
+        for (found_rows, weight) in keywords.find(Index::Chunks)?.into_iter().zip([1.0, weights.phrase]) {
+            for (chunk, score) in found_rows {
+                let Some(document) = document_of(connection, chunk)?.filter(|document| !scope.leaves_out(*document)) else { continue };
                 let entry = found.chunks.entry(chunk).or_insert(ChunkSignals { document, keyword: 0.0, cosine: None });
                 entry.keyword += weight * score;
                 if weight == 1.0 {
                     best_words = best_words.max(score);
                 }
             }
-            if weights.page > 0.0 {
-                for (document, score) in keyword_pages(connection, &expression, weights.header)? {
+        }
+        if weights.page > 0.0 {
+            for (found_rows, weight) in keywords.find(Index::Pages)?.into_iter().zip([1.0, weights.phrase]) {
+                for (document, score) in found_rows {
                     *found.pages.entry(document).or_default() += weight * score;
                 }
             }
@@ -209,25 +209,34 @@ fn signals(connection: &Connection, scope: Scope<'_>, turn: &Turn, mode: Mode, w
     }
     let mut best_cosine = 0f64;
     if let Some(vector) = turn.vector.as_deref().filter(|_| mode != Mode::Keyword) {
-        for Near { chunk, cosine } in scan::nearest(connection, scope.projects, scope.model, vector, CANDIDATES)? {
+        for Near { chunk, cosine } in scan::nearest(connection, scope.codes, scope.projects, scope.model, vector, CANDIDATES)? {
             let document = document_of(connection, chunk)?;
             if let Some(document) = document.filter(|document| !scope.leaves_out(*document)) {
                 found.chunks.entry(chunk).or_insert(ChunkSignals { document, keyword: 0.0, cosine: None }).cosine = Some(f64::from(cosine));
             }
         }
+        let set = store::find_set(connection, scope.model)?;
         for (chunk, signals) in &mut found.chunks {
-            if signals.cosine.is_none() {
-                signals.cosine = scan::cosine(connection, *chunk, scope.model, vector)?.map(f64::from);
+            if let (None, Some(set)) = (signals.cosine, &set) {
+                signals.cosine = scan::cosine(connection, *chunk, set, vector)?.map(f64::from);
             }
             best_cosine = best_cosine.max(signals.cosine.unwrap_or_default());
         }
     }
-    let ideal = if mode == Mode::Vector { 0.0 } else { ideal_score(connection, &words)? };
     found.confidence = best_cosine + if ideal > 0.0 { weights.coverage * (best_words / ideal).min(1.0) } else { 0.0 };
     Ok(found)
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    fn keywords(&self, connection: &'a Connection, words: Words, header: f64) -> Result<Keywords<'a>> {
+        let mut chunks = 0;
+        for project in self.projects {
+            chunks += store::vector_counts(connection, self.model, *project)?.live();
+        }
+        let all = store::count_vectors(connection, self.model)?;
+        Keywords::new(connection, self.projects, words, header, chunks as f64, all as f64)
+    }
+
     fn leaves_out(&self, document: i64) -> bool {
         self.without.is_some_and(|without| without.contains(&document))
     }
@@ -276,44 +285,10 @@ impl Signals {
     }
 }
 
-/// Chunks that match, the best first: row, document, BM25.
-fn keyword_chunks(connection: &Connection, expression: &str, header: f64) -> Result<Vec<(i64, i64, f64)>> {
-    let mut statement = connection.prepare_cached(
-        "select found.row, chunks.document, -found.score
-         from (select rowid as row, bm25(chunks_fts, 0.0, ?2, 1.0) as score from chunks_fts where chunks_fts match ?1 order by score limit ?3) as found
-         join chunks on chunks.row = found.row",
-    )?;
-    let limit = i64::try_from(CANDIDATES).unwrap_or(i64::MAX);
-    Ok(statement.query_map((expression, header, limit), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Documents that match as a whole: row and BM25.
-fn keyword_pages(connection: &Connection, expression: &str, header: f64) -> Result<Vec<(i64, f64)>> {
-    let mut statement = connection
-        .prepare_cached("select rowid, -bm25(pages_fts, 0.0, ?2, 1.0) as score from pages_fts where pages_fts match ?1 order by score desc limit ?3")?;
-    let limit = i64::try_from(CANDIDATES).unwrap_or(i64::MAX);
-    Ok(statement.query_map((expression, header, limit), |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
-}
-
 fn document_of(connection: &Connection, chunk: i64) -> Result<Option<i64>> {
     let mut statement = connection.prepare_cached("select document from chunks where row = ?1")?;
     let mut rows = statement.query([chunk])?;
     Ok(rows.next()?.map(|row| row.get(0)).transpose()?)
-}
-
-/// The BM25 that a chunk would have with every word of the question many times in it: 2.2 (k1 + 1) times the sum of the
-/// words' weights. Over it, a score says how much of the question was found.
-fn ideal_score(connection: &Connection, words: &Words) -> Result<f64> {
-    let rows: f64 = connection.prepare_cached("select count(*) from chunks_fts_docsize")?.query_row([], |row| row.get::<_, i64>(0))? as f64;
-    let mut sum = 0.0;
-    for word in &words.words {
-        let matching: i64 = connection
-            .prepare_cached("select count(*) from chunks_fts where chunks_fts match ?1")?
-            .query_row([format!("{{header body}} : \"{word}\"")], |row| row.get(0))?;
-        // FTS5's own weight of a word.
-        sum += ((rows - matching as f64 + 0.5) / (matching as f64 + 0.5)).ln().max(1e-6);
-    }
-    Ok(2.2 * sum)
 }
 
 fn ranks<K: Copy + Eq + Hash + Ord>(scores: impl Iterator<Item = (K, f64)>) -> HashMap<K, (usize, f64)> {

@@ -1,21 +1,22 @@
 //! The nearest vectors of a project.
 //!
-//! Small projects are compared exactly, vector by vector. In large ones sqlite-vec first finds the candidates by one bit
-//! a dimension, 32 times less to read, and only these are compared exactly. `benches/search.rs` measures how many of the
-//! true ten nearest that keeps.
+//! Small projects are compared exactly, vector by vector. In large ones the candidates are found first by one bit a
+//! dimension, in memory (`embed::codes`) or, in those that are too large to be held there, by sqlite-vec; only these are compared
+//! exactly. `benches/search.rs` measures how many of the true ten nearest that keeps.
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
 use rusqlite::Connection;
 
-use crate::error::Result;
+use super::store::{self, VectorSet};
+use crate::{embed::codes::Codes, error::Result};
 
 /// Up to here every vector is compared.
-const EXACT_UP_TO: i64 = 3000;
+const EXACT_UP_TO: u64 = 2500;
 /// How many candidates the coarse scan hands on.
-const COARSE_CANDIDATES: usize = 400;
+const COARSE_CANDIDATES: usize = 600;
 
-/// A chunk's row and its cosine to the question.
+/// A chunk's row and its cosine to the question, on the scale of all models.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Near {
     pub chunk: i64,
@@ -23,64 +24,82 @@ pub struct Near {
 }
 
 /// The `count` nearest chunks of these projects, the nearest first. Vectors have unit length, so the product is the cosine.
-pub fn nearest(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+pub fn nearest(connection: &Connection, codes: &Codes, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let Some(set) = store::find_set(connection, model)? else { return Ok(Vec::new()) };
     let mut best = Best::new(count);
     for project in projects {
-        if is_small(connection, *project)? {
-            exact(connection, *project, model, vector, &mut best)?;
+        let counts = store::vector_counts(connection, model, *project)?;
+        if counts.live() <= EXACT_UP_TO {
+            exact(connection, *project, &set, vector, &mut best)?;
+            continue;
+        }
+        let wanted = COARSE_CANDIDATES.max(count);
+        let candidates = if Codes::can_hold(counts, vector.len()) {
+            in_memory(connection, codes, *project, &set, vector, wanted)?
         } else {
-            coarse(connection, *project, model, vector, &mut best)?;
+            coarse(connection, *project, &set, vector, wanted)?
+        };
+        for chunk in candidates {
+            if let Some(cosine) = raw_cosine(connection, chunk, &set, vector)? {
+                best.offer(Near { chunk, cosine });
+            }
         }
     }
-    Ok(best.into_sorted())
+    Ok(best.into_sorted(&set))
 }
 
 /// Every vector of these projects compared: what `nearest` is measured against.
 pub fn nearest_exact(connection: &Connection, projects: &[i64], model: i64, vector: &[f32], count: usize) -> Result<Vec<Near>> {
+    let Some(set) = store::find_set(connection, model)? else { return Ok(Vec::new()) };
     let mut best = Best::new(count);
     for project in projects {
-        exact(connection, *project, model, vector, &mut best)?;
+        exact(connection, *project, &set, vector, &mut best)?;
     }
-    Ok(best.into_sorted())
+    Ok(best.into_sorted(&set))
 }
 
-/// The cosines of chunks that were found another way.
-pub fn cosine(connection: &Connection, chunk: i64, model: i64, vector: &[f32]) -> Result<Option<f32>> {
-    let mut statement = connection.prepare_cached("select embedding from vectors where row = ?1 and model = ?2")?;
-    let mut rows = statement.query((chunk, model))?;
+/// The cosine of a chunk that was found another way, on the scale of all models.
+pub fn cosine(connection: &Connection, chunk: i64, set: &VectorSet, vector: &[f32]) -> Result<Option<f32>> {
+    Ok(raw_cosine(connection, chunk, set, vector)?.map(|cosine| set.scale.apply(cosine)))
+}
+
+fn raw_cosine(connection: &Connection, chunk: i64, set: &VectorSet, vector: &[f32]) -> Result<Option<f32>> {
+    let mut statement = connection.prepare_cached(&format!("select embedding from {} where row = ?1 and model = ?2", set.exact))?;
+    let mut rows = statement.query((chunk, set.model))?;
     Ok(match rows.next()? {
         Some(row) => Some(dot(row.get_ref(0)?.as_blob().unwrap_or_default(), vector)),
         None => None,
     })
 }
 
-fn is_small(connection: &Connection, project: i64) -> Result<bool> {
-    let count: i64 = connection
-        .prepare_cached("select count(*) from (select 1 from vectors where project = ?1 limit ?2)")?
-        .query_row((project, EXACT_UP_TO + 1), |row| row.get(0))?;
-    Ok(count <= EXACT_UP_TO)
-}
-
-fn exact(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
-    let mut statement = connection.prepare_cached("select row, embedding from vectors where project = ?1 and model = ?2")?;
-    let mut rows = statement.query((project, model))?;
+fn exact(connection: &Connection, project: i64, set: &VectorSet, vector: &[f32], best: &mut Best) -> Result<()> {
+    let mut statement = connection.prepare_cached(&format!("select row, embedding from {} where project = ?1 and model = ?2", set.exact))?;
+    let mut rows = statement.query((project, set.model))?;
     while let Some(row) = rows.next()? {
         best.offer(Near { chunk: row.get(0)?, cosine: dot(row.get_ref(1)?.as_blob().unwrap_or_default(), vector) });
     }
     Ok(())
 }
 
-fn coarse(connection: &Connection, project: i64, model: i64, vector: &[f32], best: &mut Best) -> Result<()> {
-    let mut statement = connection
-        .prepare_cached("select rowid from vectors_coarse where embedding match vec_quantize_binary(?1) and project = ?2 and k = ?3")?;
-    let candidates = i64::try_from(COARSE_CANDIDATES.max(best.count)).unwrap_or(i64::MAX);
-    let rows = statement.query_map((to_blob(vector), project, candidates), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    for chunk in rows {
-        if let Some(cosine) = cosine(connection, chunk, model, vector)? {
-            best.offer(Near { chunk, cosine });
+fn in_memory(connection: &Connection, codes: &Codes, project: i64, set: &VectorSet, vector: &[f32], count: usize) -> Result<Vec<i64>> {
+    let key = (set.model, project);
+    let copy = match codes.get(key, store::vector_counts(connection, set.model, project)?) {
+        Some(copy) => copy,
+        None => {
+            // One moment for the counts and the vectors.
+            let moment = connection.unchecked_transaction()?;
+            let counts = store::vector_counts(&moment, set.model, project)?;
+            codes.renew(key, counts, |after, take| store::each_vector_after(&moment, set, project, after, take))?
         }
-    }
-    Ok(())
+    };
+    Ok(copy.nearest(vector, count))
+}
+
+fn coarse(connection: &Connection, project: i64, set: &VectorSet, vector: &[f32], count: usize) -> Result<Vec<i64>> {
+    let mut statement = connection
+        .prepare_cached(&format!("select rowid from {} where embedding match vec_quantize_binary(?1) and project = ?2 and k = ?3", set.coarse))?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    Ok(statement.query_map((to_blob(vector), project, count), |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?)
 }
 
 /// Little-endian f32, as sqlite-vec reads them too.
@@ -148,8 +167,12 @@ impl Best {
         }
     }
 
-    fn into_sorted(self) -> Vec<Near> {
-        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0).collect()
+    fn into_sorted(self, set: &VectorSet) -> Vec<Near> {
+        self.sorted().map(|near| Near { cosine: set.scale.apply(near.cosine), ..near }).collect()
+    }
+
+    fn sorted(self) -> impl Iterator<Item = Near> {
+        self.heap.into_sorted_vec().into_iter().map(|worst| worst.0)
     }
 }
 
@@ -172,6 +195,6 @@ mod tests {
         for (chunk, cosine) in [(1, 0.2), (2, 0.9), (3, 0.1), (4, 0.9), (5, 0.5)] {
             best.offer(Near { chunk, cosine });
         }
-        assert_eq!(best.into_sorted().iter().map(|near| near.chunk).collect::<Vec<_>>(), [2, 4, 5]);
+        assert_eq!(best.sorted().map(|near| near.chunk).collect::<Vec<_>>(), [2, 4, 5]);
     }
 }

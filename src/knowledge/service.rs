@@ -225,17 +225,20 @@ impl Default for SearchOptions {
 /// `unavailable` where the embedding model cannot be loaded.
 pub async fn search(app: &App, workspace_id: &str, project_ids: &[String], question: &Question, options: &SearchOptions) -> Result<SearchResult> {
     let mut turns = Vec::new();
+    // One model for the whole question, whatever changes meanwhile.
+    let embedder = app.embedder();
     for (text, weight) in retrieve::turns(&question.text, &question.earlier, &options.weights) {
-        let vector = if options.mode == Mode::Keyword { None } else { Some(app.embedder.query(&text).await?) };
+        let vector = if options.mode == Mode::Keyword { None } else { Some(embedder.query(&text).await?) };
         turns.push(Turn { text, vector, weight });
     }
-    let (workspace_id, project_ids, options, model_id) = (workspace_id.to_owned(), project_ids.to_vec(), options.clone(), app.embedder.info().id.clone());
+    let (workspace_id, project_ids, options, model_id) = (workspace_id.to_owned(), project_ids.to_vec(), options.clone(), embedder.info().id.clone());
+    let codes = app.codes.clone();
     app.db
         .read_slowly(move |connection| {
             let projects = store::project_rows(connection, &workspace_id, &project_ids)?;
             // No document has been read with this model yet: then there are no vectors, and no row has this number.
             let model = store::model_row(connection, &model_id)?.unwrap_or_default();
-            let scope = Scope { projects: &projects, model, without: None };
+            let scope = Scope { projects: &projects, model, codes: &codes, without: None };
             let ranking = retrieve::rank(connection, scope, &turns, options.mode, &options.weights)?;
             let mut data = Vec::with_capacity(options.limit);
             for found in ranking.chunks.iter().take(options.limit) {

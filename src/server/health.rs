@@ -3,7 +3,7 @@
 use poem::{IntoResponse, Response, handler, http::StatusCode, web::{Data, Json}};
 use serde_json::json;
 
-use crate::{app::App, http::ClientAddress};
+use crate::{app::App, http::ClientAddress, knowledge};
 
 #[handler]
 pub(super) fn healthz() -> Json<serde_json::Value> {
@@ -18,6 +18,10 @@ pub(super) async fn readyz(app: Data<&App>, address: Data<&ClientAddress>) -> Re
     if address.is_loopback() {
         for (name, outcome) in checks {
             body["checks"][name] = json!(outcome.err().unwrap_or_else(|| "ok".to_owned()));
+        }
+        // Which models have embedded how much: the change from one to another takes its time.
+        if let Ok(models) = app.db.read_slowly(knowledge::reembed::progress).await {
+            body["embedding"] = json!(models);
         }
     }
     Json(body).with_status(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }).into_response()

@@ -24,7 +24,7 @@ fn illumichat(folder: &Path) -> Command {
 }
 
 /// Runs a command to its end.
-fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
+pub(super) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = illumichat(folder).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
@@ -32,7 +32,7 @@ fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
 
 /// Holds a start that fails to its exit code, and returns what it says.
 #[track_caller]
-fn failure(output: &Output, code: i32) -> String {
+pub(super) fn failure(output: &Output, code: i32) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{text}");
     let sentence = text.lines().find(|line| line.starts_with("error: ")).unwrap_or_else(|| panic!("no sentence in {text}"));
@@ -40,14 +40,14 @@ fn failure(output: &Output, code: i32) -> String {
     sentence.to_owned()
 }
 
-struct Running {
+pub(super) struct Running {
     child: Child,
     url: String,
 }
 
 impl Running {
     /// Starts the server and waits until it serves.
-    fn start(folder: &Path, environment: &[(&str, &str)]) -> Running {
+    pub(super) fn start(folder: &Path, environment: &[(&str, &str)]) -> Running {
         let mut command = illumichat(folder);
         command.args(["--log-format", "json", "serve", "--listen", "127.0.0.1:0"]).envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -67,7 +67,7 @@ impl Running {
     }
 
     /// SIGKILL: nothing is tidied up.
-    fn kill(mut self) {
+    pub(super) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -81,7 +81,7 @@ impl Drop for Running {
 }
 
 /// Makes an owner with a token by the command line. Returns the token and the workspace's id.
-fn set_up(folder: &Path) -> (String, String) {
+pub(super) fn set_up(folder: &Path) -> (String, String) {
     let arguments = ["--json", "user", "create", "--email", "ada@example.com", "--name", "Ada", "--workspace", "Acme", "--role", "owner", "--password-stdin"];
     let user = run(folder, &arguments, "correct horse battery\n");
     assert!(user.status.success(), "{}", String::from_utf8_lossy(&user.stderr));
@@ -94,7 +94,7 @@ fn set_up(folder: &Path) -> (String, String) {
     (token.trim().to_owned(), user["workspaceId"].as_str().unwrap().to_owned())
 }
 
-fn client(running: &Running, set_up: &(String, String)) -> Client {
+pub(super) fn client(running: &Running, set_up: &(String, String)) -> Client {
     Client::with_token(&running.url, &set_up.0, &set_up.1)
 }
 

@@ -20,6 +20,7 @@ mod letters;
 mod formats;
 mod llm;
 mod members;
+mod models;
 mod oidc;
 mod openapi;
 mod password;

@@ -156,7 +156,7 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
     config.data_dir = options.keep.clone().unwrap_or_else(|| scratch.path().join("data"));
     let app = App::open(config, Clock::system(), Ids::system())?;
     let indexed = index(app, &dataset).await?;
-    let model_id = indexed.app.embedder.info().id.clone();
+    let model_id = indexed.app.embedder().info().id.clone();
     let model = indexed.app.db.read(|connection| store::model_row(connection, &model_id))?.unwrap_or_default();
 
     let mut modes = HashMap::new();
@@ -169,7 +169,7 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
         let mut outcomes = Vec::new();
         for (question, (turns, embedding_time)) in dataset.questions.iter().zip(&all_turns) {
             let started = now();
-            let scope = Scope { projects: &[indexed.project], model, without: None };
+            let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without: None };
             let ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, mode, &weights))?;
             let time = started.elapsed() + if mode == Mode::Keyword { Duration::ZERO } else { *embedding_time };
             let ranked: Vec<&str> = ranking.documents.iter().filter_map(|(row, _)| indexed.name_of(*row, question)).collect();
@@ -262,7 +262,7 @@ async fn embed(app: &App, question: &Question, history: bool, weights: &Weights)
     let mut time = Duration::ZERO;
     for (text, weight) in retrieve::turns(&question.text, earlier, weights) {
         let started = now();
-        let vector = Some(app.embedder.query(&text).await?);
+        let vector = Some(app.embedder().query(&text).await?);
         time += started.elapsed();
         turns.push(Turn { text, vector, weight });
     }
@@ -275,7 +275,7 @@ async fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Du
     for (question, (turns, _)) in dataset.questions.iter().zip(all_turns) {
         let right: HashSet<i64> = indexed.ids.iter().filter(|(_, ids)| ids.iter().any(|id| question.relevant.contains_key(id))).map(|(row, _)| *row).collect();
         for (without, into) in [(None, &mut answered), (Some(&right), &mut unanswered)] {
-            let scope = Scope { projects: &[indexed.project], model, without };
+            let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without };
             into.push(indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, Mode::Hybrid, weights))?.confidence);
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn tune(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>
     let ndcg = |weights: &Weights, half: usize| -> Result<Vec<f64>> {
         let mut values = Vec::new();
         for (question, (turns, _)) in dataset.questions.iter().zip(all_turns).skip(half).step_by(2) {
-            let scope = Scope { projects: &[indexed.project], model, without: None };
+            let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without: None };
             let mut turns = turns.clone();
             turns.iter_mut().skip(1).for_each(|turn| turn.weight = weights.history);
             let ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, &turns, Mode::Hybrid, weights))?;

@@ -1,4 +1,4 @@
-//! The tables `chunks`, `chunks_fts`, `pages_fts`, `vectors` and `vectors_coarse`, which always change together.
+//! The tables `chunks`, `chunks_fts`, `pages_fts`, and the vectors of `vectors`, which always change together.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -10,28 +10,18 @@ use crate::{
         chunk::Chunk,
         model::{DocumentChunk, Hit, Signal},
         retrieve::FoundChunk,
-        scan::to_blob,
     },
 };
 
-/// The row of the model with this id, where it is known.
-pub fn model_row(connection: &Connection, id: &str) -> Result<Option<i64>> {
-    Ok(connection.prepare_cached("select row from embedding_models where id = ?1")?.query_row([id], |row| row.get(0)).optional()?)
-}
-
-pub fn register_model(tx: &Tx<'_>, id: &str, dimensions: usize) -> Result<i64> {
-    tx.prepare_cached("insert into embedding_models (id, dimensions) values (?1, ?2) on conflict (id) do nothing")?
-        .execute((id, i64::try_from(dimensions).unwrap_or(i64::MAX)))?;
-    Ok(tx.prepare_cached("select row from embedding_models where id = ?1")?.query_row([id], |row| row.get(0))?)
-}
+use super::vectors::{VectorSet, all_sets, delete_vector, find_set, put_vector};
 
 /// Some chunks of a document with their vectors, in order.
 pub struct Append<'a> {
     pub document: i64,
     pub project: i64,
-    pub model: i64,
     pub chunks: &'a [Chunk],
-    pub vectors: &'a [Vec<f32>],
+    /// The chunks' vectors of each model, by its row.
+    pub vectors: &'a [(i64, Vec<Vec<f32>>)],
 }
 
 /// Adds chunks with their text, keyword and vector rows. It answers false, and adds nothing, where the document is gone or
@@ -52,7 +42,12 @@ pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result
     if changed == 0 {
         return Ok(false);
     }
-    for (chunk, vector) in append.chunks.iter().zip(append.vectors) {
+    // A model may have gone meanwhile: what it made is of no use then.
+    let mut sets: Vec<(VectorSet, &Vec<Vec<f32>>)> = Vec::new();
+    for (model, vectors) in append.vectors {
+        sets.extend(find_set(tx, *model)?.map(|set| (set, vectors)));
+    }
+    for (place, chunk) in append.chunks.iter().enumerate() {
         let row: i64 = tx
             .prepare_cached(
                 "insert into chunks (project, document, ordinal, headings, header, body, first_character, end_character, page, tokens)
@@ -68,10 +63,9 @@ pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result
             )?;
         tx.prepare_cached("insert into chunks_fts (rowid, project, header, body) values (?1, ?2, ?3, ?4)")?
             .execute((row, append.project, &chunk.header, &chunk.text))?;
-        let blob = to_blob(vector);
-        tx.prepare_cached("insert into vectors_coarse (rowid, project, embedding) values (?1, ?2, vec_quantize_binary(?3))")?
-            .execute((row, append.project, &blob))?;
-        tx.prepare_cached("insert into vectors (row, project, model, embedding) values (?1, ?2, ?3, ?4)")?.execute((row, append.project, append.model, &blob))?;
+        for (set, vectors) in &sets {
+            put_vector(tx, set, row, append.project, &vectors[place])?;
+        }
     }
     Ok(true)
 }
@@ -118,9 +112,10 @@ fn remove_chunks(tx: &Tx<'_>, document: i64, ordinals: std::ops::Range<i64>) -> 
     .execute(which)?;
     let mut rows = tx.prepare_cached("select row from chunks where document = ?1 and ordinal >= ?2 and ordinal < ?3")?;
     let rows = rows.query_map(which, |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-    for row in rows {
-        tx.prepare_cached("delete from vectors_coarse where rowid = ?1")?.execute([row])?;
-        tx.prepare_cached("delete from vectors where row = ?1")?.execute([row])?;
+    for set in all_sets(tx)? {
+        for row in &rows {
+            delete_vector(tx, &set, *row)?;
+        }
     }
     tx.prepare_cached("delete from chunks where document = ?1 and ordinal >= ?2 and ordinal < ?3")?.execute(which)?;
     Ok(())

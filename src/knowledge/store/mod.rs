@@ -7,8 +7,12 @@ mod projects;
 mod qa;
 mod sources;
 mod removal;
+mod vectors;
 
-pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, model_row, register_model, sample_chunks, show_chunk, supersede_chunks};
+pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, sample_chunks, show_chunk, supersede_chunks};
+pub use vectors::{
+    Unembedded, VectorSet, all_sets, count_vectors, each_vector_after, every_project, find_set, model_row, progress, project_of_chunk, put_vector, register_model, take_out, vector_counts, without_vector,
+};
 pub use documents::{
     DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_ingest, insert_document, is_busy, list_documents,
     rename_document, replace_bytes, reset_document, set_described, set_failed, set_processing,

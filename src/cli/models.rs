@@ -1,0 +1,278 @@
+//! `illumichat models`: the embedding models of a data folder.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use super::{Common, print_json, print_line, start_log};
+use crate::{
+    clock::Clock,
+    config::Config,
+    db::{self, Db},
+    embed::{
+        Description, Library, Model, Pooling, Wishes, hub,
+        registry::State,
+    },
+    error::{Error, Result},
+    http::Client,
+    knowledge::reembed::{self, Progress},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// What there is, and what is used
+    List,
+    /// Add a model from a folder or from the Hugging Face hub
+    Add(Add),
+    /// Check a model's files and try it out; all of them where none is named
+    Verify {
+        name: Option<String>,
+    },
+    /// Remove a model that is not used
+    Remove {
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// How it is to be called: small letters, digits and -_.
+    name: String,
+    /// A folder with config.json, tokenizer.json and model.safetensors
+    #[arg(long, value_name = "FOLDER", conflicts_with = "hub_id")]
+    from: Option<PathBuf>,
+    /// Its id on the hub, like intfloat/multilingual-e5-small
+    #[arg(long = "hub-id", value_name = "OWNER/NAME")]
+    hub_id: Option<String>,
+    /// A branch, tag or commit there
+    #[arg(long, default_value = "main", requires = "hub_id")]
+    revision: String,
+    /// Another hub that speaks like Hugging Face's
+    #[arg(long, value_name = "ADDRESS", env = "HF_ENDPOINT", default_value = hub::HUGGING_FACE)]
+    hub: String,
+    /// How token vectors become one, where the folder says nothing or something else
+    #[arg(long, value_enum)]
+    pooling: Option<HowToPool>,
+    /// What is put before each question
+    #[arg(long, value_name = "TEXT")]
+    query_prefix: Option<String>,
+    /// What is put before each passage
+    #[arg(long, value_name = "TEXT")]
+    passage_prefix: Option<String>,
+    /// How many tokens of a text it reads
+    #[arg(long, value_name = "NUMBER")]
+    max_tokens: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum HowToPool {
+    Mean,
+    Cls,
+}
+
+/// A model as `list` and `add` tell of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    name: String,
+    id: String,
+    dimensions: usize,
+    max_tokens: usize,
+    pooling: Pooling,
+    query_prefix: String,
+    passage_prefix: String,
+    bytes: u64,
+    license: Option<String>,
+    source: Option<String>,
+    /// Whether the settings name it.
+    chosen: bool,
+    /// What it is to this folder's vectors; nothing where it has made none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vectors: Option<Progress>,
+}
+
+pub(super) async fn run(common: &Common, command: ModelsCommand) -> Result<()> {
+    let config = common.load(&[])?.config;
+    start_log(&config, "warn")?;
+    match command {
+        ModelsCommand::List => list(common, &config),
+        ModelsCommand::Add(options) => add(common, &config, options).await,
+        ModelsCommand::Verify { name } => verify(common, &config, name).await,
+        ModelsCommand::Remove { name } => remove(common, &config, &name),
+    }
+}
+
+/// What the models have embedded in this folder's database, where there is one.
+fn vectors(config: &Config) -> Result<Vec<Progress>> {
+    let path = config.database_path();
+    // One of an older version has no other model's vectors, and is not brought up to date by looking.
+    if !path.exists() || !db::plan(&path)?.pending.is_empty() {
+        return Ok(Vec::new());
+    }
+    Db::open(&path, 1, &Clock::system())?.read(reembed::progress)
+}
+
+fn builtin() -> Result<Listed> {
+    let info = Model::builtin().info()?;
+    Ok(Listed {
+        name: info.id.clone(),
+        id: info.id,
+        dimensions: info.dimensions,
+        max_tokens: info.max_tokens,
+        pooling: info.pooling,
+        query_prefix: info.query_prefix,
+        passage_prefix: info.passage_prefix,
+        bytes: 0,
+        license: Some("Apache-2.0".to_owned()),
+        source: Some("in the executable".to_owned()),
+        chosen: false,
+        vectors: None,
+    })
+}
+
+fn listed(name: &str, about: Description) -> Listed {
+    Listed {
+        name: name.to_owned(),
+        id: about.id,
+        dimensions: about.dimensions,
+        max_tokens: about.max_tokens,
+        pooling: about.pooling,
+        query_prefix: about.query_prefix,
+        passage_prefix: about.passage_prefix,
+        bytes: about.files.iter().map(|file| file.bytes).sum(),
+        license: about.license,
+        source: about.source,
+        chosen: false,
+        vectors: None,
+    }
+}
+
+fn list(common: &Common, config: &Config) -> Result<()> {
+    let library = Library::new(config.models_dir());
+    let mut models = vec![builtin()?];
+    for name in library.names()? {
+        models.push(listed(&name, library.description(&name)?));
+    }
+    let wanted = config.embed.model.clone().unwrap_or_else(|| models[0].name.clone());
+    let vectors = vectors(config)?;
+    for model in &mut models {
+        model.chosen = model.name == wanted;
+        model.vectors = vectors.iter().find(|of| of.model == model.id).cloned();
+    }
+    if common.json {
+        return print_json(&models);
+    }
+    for model in &models {
+        let size = if model.bytes == 0 { "in the executable".to_owned() } else { format!("{:.1} MB", model.bytes as f64 / 1e6) };
+        let license = model.license.as_deref().unwrap_or("licence unknown");
+        print_line(&format!("{} {}: {} dimensions, {} tokens, pooled by {}, {size}, {license}", if model.chosen { "*" } else { " " }, model.name, model.dimensions, model.max_tokens, model.pooling.name()))?;
+        match &model.vectors {
+            Some(Progress { state: State::Serving, chunks, embedded, .. }) => print_line(&format!("    serves: {embedded} of {chunks} chunks are embedded with it"))?,
+            Some(Progress { state: State::Coming, chunks, embedded, .. }) => print_line(&format!("    is to follow: {embedded} of {chunks} chunks are embedded with it"))?,
+            Some(Progress { state: State::Going, embedded, .. }) => print_line(&format!("    served before: {embedded} vectors are being taken out"))?,
+            None => {}
+        }
+    }
+    print_line("* is what the settings name (`embed.model`).")
+}
+
+async fn add(common: &Common, config: &Config, options: Add) -> Result<()> {
+    let library = Library::new(config.models_dir());
+    let pooling = options.pooling.map(|pooling| match pooling {
+        HowToPool::Mean => Pooling::Mean,
+        HowToPool::Cls => Pooling::Cls,
+    });
+    let mut wishes = Wishes { pooling, query_prefix: options.query_prefix, passage_prefix: options.passage_prefix, max_tokens: options.max_tokens, license: None };
+    let name = options.name;
+    let (about, trial) = match (options.from, options.hub_id) {
+        (Some(folder), None) => {
+            let (library, name) = (library.clone(), name.clone());
+            let source = folder.display().to_string();
+            tokio::task::spawn_blocking(move || library.add(&name, &folder, &source, &wishes)).await.map_err(Error::internal)??
+        }
+        (None, Some(id)) => {
+            let client = Client::new(config)?;
+            let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
+            let place = hub::Place { hub: options.hub.trim_end_matches('/'), id: &id, revision: &options.revision, token: token.as_deref() };
+            let unfinished = library.begin(&name)?;
+            let bar = indicatif::ProgressBar::new(0);
+            let mut told = |file: &str, have: u64, of: u64| {
+                bar.set_length(of);
+                bar.set_position(have);
+                bar.set_message(file.to_owned());
+            };
+            let fetched = hub::fetch(&client, &place, &unfinished, &mut told).await;
+            bar.finish_and_clear();
+            let done = match fetched {
+                Ok(fetched) => {
+                    let source = format!("{}/{id} at {}", place.hub, fetched.commit);
+                    wishes.license = fetched.license;
+                    let (library, name, folder) = (library.clone(), name.clone(), unfinished.clone());
+                    tokio::task::spawn_blocking(move || library.finish(&name, &folder, &source, &wishes)).await.map_err(Error::internal)?
+                }
+                Err(error) => Err(error),
+            };
+            if done.is_err() {
+                let _ = std::fs::remove_dir_all(&unfinished);
+            }
+            done?
+        }
+        _ => return Err(Error::bad_request("Say where the model is: `--from FOLDER`, or `--hub-id OWNER/NAME`.")),
+    };
+    let model = listed(&name, about);
+    if common.json {
+        return print_json(&model);
+    }
+    print_line(&format!("{} is there: {} dimensions, {} tokens, pooled by {}, {}.", name, model.dimensions, model.max_tokens, model.pooling.name(), model.license.as_deref().unwrap_or("licence unknown")))?;
+    if !model.query_prefix.is_empty() || !model.passage_prefix.is_empty() {
+        print_line(&format!("Before questions it reads {:?}, before passages {:?}.", model.query_prefix, model.passage_prefix))?;
+    }
+    if !trial.tells_apart() {
+        print_line("It works, but it does not tell right answers from wrong ones: it is no model for search, or its pooling or prefixes are others.")?;
+    }
+    print_line(&format!("Set `embed.model` to \"{name}\" and start the server anew: everything is embedded with it in the background, and then it serves."))
+}
+
+async fn verify(common: &Common, config: &Config, name: Option<String>) -> Result<()> {
+    let library = Library::new(config.models_dir());
+    let names = match name {
+        Some(name) => vec![name],
+        None => library.names()?,
+    };
+    let mut results = Vec::new();
+    for name in names {
+        let (library, tried) = (library.clone(), name.clone());
+        let outcome = tokio::task::spawn_blocking(move || library.verify(&tried)).await.map_err(Error::internal)?;
+        results.push((name, outcome.err().map(|error| error.message().to_owned())));
+    }
+    let bad = results.iter().filter(|(_, problem)| problem.is_some()).count();
+    if common.json {
+        let all: Vec<_> = results.iter().map(|(name, problem)| serde_json::json!({"name": name, "ok": problem.is_none(), "problem": problem})).collect();
+        print_json(&all)?;
+    } else {
+        for (name, problem) in &results {
+            print_line(&format!("{} {name}{}", if problem.is_some() { "BAD " } else { "ok  " }, problem.as_deref().map(|problem| format!(": {problem}")).unwrap_or_default()))?;
+        }
+        if results.is_empty() {
+            print_line("No model was added.")?;
+        }
+    }
+    if bad == 0 { Ok(()) } else { Err(Error::unavailable(format!("{bad} of {} models cannot be used. Remove them, and add them again.", results.len()))) }
+}
+
+fn remove(common: &Common, config: &Config, name: &str) -> Result<()> {
+    let library = Library::new(config.models_dir());
+    library.model(name)?;
+    if config.embed.model.as_deref() == Some(name) {
+        return Err(Error::conflict(format!("`{name}` is in use: the setting `embed.model` names it. Name another one, and start the server anew.")));
+    }
+    // A damaged one has no id that can be read; what is in use under its name counts all the same.
+    let of_it = format!("{name}@");
+    if let Some(used) = vectors(config)?.into_iter().find(|of| of.model.starts_with(&of_it) && of.state != State::Going) {
+        let how = if used.state == State::Serving { "questions are asked with it" } else { "it is to serve next" };
+        return Err(Error::conflict(format!("`{name}` is in use: {how}. Start the server with another `embed.model`, and remove it once that one serves.")));
+    }
+    library.remove(name)?;
+    if common.json { print_json(&serde_json::json!({"removed": name})) } else { print_line(&format!("{name} is removed.")) }
+}

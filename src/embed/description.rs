@@ -1,0 +1,128 @@
+//! What a model's folder says of the model: `model.json`, written by `models/build.rs` for the one in the executable and by
+//! [`super::import`] for those that are added.
+
+use serde::{Deserialize, Serialize};
+
+/// How the hidden layers are laid out and named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Family {
+    #[default]
+    Bert,
+    /// RoBERTa and XLM-RoBERTa: the same layers, with positions that begin after the padding's.
+    XlmRoberta,
+}
+
+/// How a text's token vectors become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    #[default]
+    Mean,
+    /// The first token's, which stands for all.
+    Cls,
+}
+
+impl Pooling {
+    pub fn name(self) -> &'static str {
+        match self {
+            Pooling::Mean => "mean",
+            Pooling::Cls => "cls",
+        }
+    }
+}
+
+/// The function inside the feed-forward part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    #[default]
+    Gelu,
+    /// By the hyperbolic tangent.
+    GeluTanh,
+    Relu,
+}
+
+/// Brings a model's cosines to the scale of the model in the executable: `cosine * factor + shift`, at most 1.
+///
+/// Some models place every two texts near each other: with E5, .7 is the cosine of texts that have nothing in common. What
+/// is decided by a cosine (does this answer the question? is it the pair's own wording?) has its limits on one scale; where a
+/// model stands on it is measured when the model is added, by questions with answers that everybody can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scale {
+    pub factor: f32,
+    pub shift: f32,
+}
+
+impl Default for Scale {
+    fn default() -> Self {
+        Scale { factor: 1.0, shift: 0.0 }
+    }
+}
+
+impl Scale {
+    pub fn apply(self, cosine: f32) -> f32 {
+        (cosine * self.factor + self.shift).clamp(-1.0, 1.0)
+    }
+}
+
+/// A file of the model, as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSum {
+    pub path: String,
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+/// `model.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Description {
+    /// What stands beside the vectors: other weights, another pooling or other prefixes are another id.
+    pub id: String,
+    pub dimensions: usize,
+    /// What a text may have, special tokens and prefix included.
+    pub max_tokens: usize,
+    pub pooling: Pooling,
+    pub layers: usize,
+    pub heads: usize,
+    pub intermediate: usize,
+    pub layer_norm_epsilon: f32,
+    #[serde(default)]
+    pub family: Family,
+    #[serde(default)]
+    pub activation: Activation,
+    /// The position of a text's first token.
+    #[serde(default)]
+    pub first_position: usize,
+    /// What is put before a question, and before a passage.
+    #[serde(default)]
+    pub query_prefix: String,
+    #[serde(default)]
+    pub passage_prefix: String,
+    #[serde(default)]
+    pub scale: Scale,
+    #[serde(default = "weights_of_the_build")]
+    pub weights_file: String,
+    pub weights_sha256: String,
+    pub tokenizer_sha256: String,
+    /// All files beside this one; none are named where the build wrote it.
+    #[serde(default)]
+    pub files: Vec<FileSum>,
+    #[serde(default)]
+    pub license: Option<String>,
+    /// Where the model was taken from.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+fn weights_of_the_build() -> String {
+    "weights.safetensors".to_owned()
+}
+
+impl Description {
+    /// Whether the packed encoder computes this model; candle computes every other one.
+    pub fn is_for_encoder(&self) -> bool {
+        self.activation == Activation::Gelu && self.dimensions.is_multiple_of(16)
+    }
+}

@@ -1,0 +1,111 @@
+//! Trying a model out: what must hold of every vector, and where on the scale of cosines the model stands.
+
+use crate::error::{Error, Result};
+
+use super::Scratch;
+use super::description::{Description, Scale};
+use super::model::Model;
+
+/// Questions, each with its answer, from walks of life far enough apart that no answer fits another question.
+const PAIRS: [(&str, &str); 10] = [
+    ("How do I reset my password?", "Choose “Forgot password” on the sign-in page; we mail you a link with which you set a new password."),
+    ("When will my parcel arrive?", "Orders are shipped within one working day, and the carrier delivers them two to four days later."),
+    ("Can I bring my dog to the hotel?", "Pets are welcome in our ground-floor rooms for a fee of 15 euros a night."),
+    ("What is the boiling point of water?", "At sea level, water boils at 100 degrees Celsius."),
+    ("How often should I water a cactus?", "Succulents need little: give the plant water every two weeks in summer and hardly any in winter."),
+    ("Who may claim a refund?", "Customers who return an unused item within 30 days get their money back."),
+    ("Which team won the football match?", "The visitors scored twice in the second half and took the game 2 to 1."),
+    ("How long does the bread bake?", "Put the loaf into the oven at 230 degrees and take it out after forty minutes."),
+    ("Is there a train to the airport at night?", "After midnight, the express line runs to the terminals once an hour."),
+    ("How do I connect the printer to the wireless network?", "Open the device's settings, select Wi-Fi, pick your network and type its key."),
+];
+
+/// The mean cosines of the model in the executable: of a question to its own answer, and to those of the others.
+const OURS: (f32, f32) = (0.53, 0.05);
+
+/// With less between the two, a model tells nothing apart, and no scale mends that.
+const LEAST_DIFFERENCE: f32 = 0.02;
+
+/// What a trial found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trial {
+    /// The mean cosine of a question to its own answer, and to other ones.
+    pub related: f32,
+    pub unrelated: f32,
+}
+
+impl Trial {
+    pub fn tells_apart(&self) -> bool {
+        self.related - self.unrelated > LEAST_DIFFERENCE
+    }
+
+    pub fn scale(&self) -> Scale {
+        if !self.tells_apart() {
+            return Scale::default();
+        }
+        let factor = (OURS.0 - OURS.1) / (self.related - self.unrelated);
+        Scale { factor, shift: OURS.1 - self.unrelated * factor }
+    }
+}
+
+/// Loads the model, embeds questions and answers, and looks at every vector.
+///
+/// # Errors
+/// `unavailable` with a sentence that says what is wrong.
+pub fn try_out(model: &Model, description: &Description) -> Result<Trial> {
+    let (tokenizer, engine) = (model.tokenizer()?, model.engine()?);
+    let unusable = |why: String| Error::unavailable(format!("The model does not work: {why}."));
+    let ids = |prefix: &str, text: &str| tokenizer.encode(&format!("{prefix}{text}"), description.max_tokens);
+    let mut texts: Vec<Vec<u32>> = PAIRS.iter().map(|(question, _)| ids(&description.query_prefix, question)).collect();
+    texts.extend(PAIRS.iter().map(|(_, answer)| ids(&description.passage_prefix, answer)));
+    // As long as a text can be.
+    texts.push(ids(&description.passage_prefix, &PAIRS.map(|(_, answer)| answer).join(" ").repeat(description.max_tokens / 64 + 1)));
+    let vectors = engine.encode(&texts, &mut Scratch::default(), &mut || {}).map_err(&unusable)?;
+    for vector in &vectors {
+        if vector.len() != description.dimensions {
+            return Err(unusable(format!("a vector has {} numbers instead of {}", vector.len(), description.dimensions)));
+        }
+        if vector.iter().any(|value| !value.is_finite()) {
+            return Err(unusable("a vector has a number that is not finite".into()));
+        }
+        let length = dot(vector, vector).sqrt();
+        if (length - 1.0).abs() > 1e-3 {
+            return Err(unusable(format!("a vector's length is {length} instead of 1")));
+        }
+    }
+    let (mut related, mut unrelated) = (0.0, 0.0);
+    let count = PAIRS.len();
+    for (place, question) in vectors[..count].iter().enumerate() {
+        for (other, answer) in vectors[count..2 * count].iter().enumerate() {
+            *(if place == other { &mut related } else { &mut unrelated }) += dot(question, answer);
+        }
+    }
+    if vectors[1..].iter().all(|vector| dot(vector, &vectors[0]) > 0.999_99) {
+        return Err(unusable("every text has the same vector".into()));
+    }
+    Ok(Trial { related: related / count as f32, unrelated: unrelated / (count * (count - 1)) as f32 })
+}
+
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(x, y)| x * y).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_brings_a_model_where_ours_is() {
+        let scale = Trial { related: 0.85, unrelated: 0.72 }.scale();
+        assert!((scale.apply(0.85) - OURS.0).abs() < 1e-5 && (scale.apply(0.72) - OURS.1).abs() < 1e-5, "{scale:?}");
+        assert_eq!(scale.apply(1.0), 1.0);
+        assert_eq!(Trial { related: 0.5, unrelated: 0.495 }.scale(), Scale::default());
+    }
+
+    #[test]
+    fn the_scale_is_that_of_the_model_in_the_executable() {
+        let model = Model::builtin();
+        let trial = try_out(&model, &model.description().unwrap()).unwrap();
+        assert!((trial.related - OURS.0).abs() < 0.01 && (trial.unrelated - OURS.1).abs() < 0.01, "{trial:?}");
+    }
+}

@@ -39,14 +39,11 @@ pub(super) enum ModelsCommand {
 pub(super) struct Add {
     /// How it is to be called: small letters, digits and -_.
     name: String,
-    /// A folder with config.json, tokenizer.json and model.safetensors
-    #[arg(long, value_name = "FOLDER", conflicts_with = "hub_id")]
-    from: Option<PathBuf>,
-    /// Its id on the hub, like intfloat/multilingual-e5-small
-    #[arg(long = "hub-id", value_name = "OWNER/NAME")]
-    hub_id: Option<String>,
-    /// A branch, tag or commit there
-    #[arg(long, default_value = "main", requires = "hub_id")]
+    /// A folder with config.json, tokenizer.json and model.safetensors, or an id on the hub, like intfloat/multilingual-e5-small
+    #[arg(long, value_name = "FOLDER or OWNER/NAME")]
+    from: String,
+    /// A branch, tag or commit on the hub
+    #[arg(long, default_value = "main")]
     revision: String,
     /// Another hub that speaks like Hugging Face's
     #[arg(long, value_name = "ADDRESS", env = "HF_ENDPOINT", default_value = hub::HUGGING_FACE)]
@@ -185,13 +182,14 @@ async fn add(common: &Common, config: &Config, options: Add) -> Result<()> {
     });
     let mut wishes = Wishes { pooling, query_prefix: options.query_prefix, passage_prefix: options.passage_prefix, max_tokens: options.max_tokens, license: None };
     let name = options.name;
-    let (about, trial) = match (options.from, options.hub_id) {
-        (Some(folder), None) => {
-            let (library, name) = (library.clone(), name.clone());
-            let source = folder.display().to_string();
+    let (folder, from) = (PathBuf::from(&options.from), options.from);
+    let (about, trial) = match (folder.is_dir(), hub::is_id(&from)) {
+        (true, _) => {
+            let (library, name, source) = (library.clone(), name.clone(), from);
             tokio::task::spawn_blocking(move || library.add(&name, &folder, &source, &wishes)).await.map_err(Error::internal)??
         }
-        (None, Some(id)) => {
+        (false, true) => {
+            let id = from;
             let client = Client::new(config)?;
             let token = std::env::var("HF_TOKEN").ok().filter(|token| !token.is_empty());
             let place = hub::Place { hub: options.hub.trim_end_matches('/'), id: &id, revision: &options.revision, token: token.as_deref() };
@@ -218,7 +216,7 @@ async fn add(common: &Common, config: &Config, options: Add) -> Result<()> {
             }
             done?
         }
-        _ => return Err(Error::bad_request("Say where the model is: `--from FOLDER`, or `--hub-id OWNER/NAME`.")),
+        (false, false) => return Err(Error::bad_request(format!("There is no folder {from}. A model on the hub is named like intfloat/multilingual-e5-small."))),
     };
     let model = listed(&name, about);
     if common.json {

@@ -43,26 +43,36 @@ pub enum Activation {
     Relu,
 }
 
-/// Brings a model's cosines to the scale of the model in the executable: `cosine * factor + shift`, at most 1.
+/// Where a model's cosines stand, and what brings them to the scale of the model in the executable.
 ///
 /// Some models place every two texts near each other: with E5, .7 is the cosine of texts that have nothing in common. What
 /// is decided by a cosine (does this answer the question? is it the pair's own wording?) has its limits on one scale; where a
 /// model stands on it is measured when the model is added, by questions with answers that everybody can tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scale {
-    pub factor: f32,
-    pub shift: f32,
+    /// The mean cosine of a question to its own answer, and to other ones.
+    pub related: f32,
+    pub unrelated: f32,
 }
 
 impl Default for Scale {
+    /// That of the model in the executable.
     fn default() -> Self {
-        Scale { factor: 1.0, shift: 0.0 }
+        Scale { related: 0.53, unrelated: 0.05 }
     }
 }
 
 impl Scale {
+    /// A straight line through both means, and another one from the upper to 1, so that an order stays what it is.
     pub fn apply(self, cosine: f32) -> f32 {
-        (cosine * self.factor + self.shift).clamp(-1.0, 1.0)
+        let ours = Scale::default();
+        if self == ours {
+            cosine
+        } else if cosine > self.related {
+            ours.related + (cosine - self.related) * (1.0 - ours.related) / (1.0 - self.related)
+        } else {
+            ours.unrelated + (cosine - self.unrelated) * (ours.related - ours.unrelated) / (self.related - self.unrelated)
+        }
     }
 }
 

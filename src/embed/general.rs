@@ -33,7 +33,7 @@ impl General {
             "num_attention_heads": description.heads, "intermediate_size": description.intermediate,
             "hidden_act": match (description.activation, description.family) {
                 (Activation::Gelu, _) => "gelu",
-                (Activation::GeluTanh, Family::Bert) => "gelu_approximate",
+                (Activation::GeluTanh, Family::Bert) => "geluapproximate",
                 (Activation::GeluTanh, Family::XlmRoberta) => "gelu_pytorch_tanh",
                 (Activation::Relu, _) => "relu",
             },

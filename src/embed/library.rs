@@ -110,7 +110,7 @@ impl Library {
     /// # Errors
     /// With a sentence that says what is wrong with the files.
     pub fn finish(&self, name: &str, unfinished: &Path, source: &str, wishes: &Wishes) -> Result<(Description, Trial)> {
-        let told_of_source = |error: Error| Error::bad_request(error.message().replace(&unfinished.display().to_string(), source));
+        let told_of_source = |error: Error| Error::bad_request(error.message().replace(&unfinished.display().to_string(), source).replace(" Put it there again.", ""));
         let mut description = import::describe(unfinished, name, source, wishes).map_err(told_of_source)?;
         write(&unfinished.join(DESCRIPTION), &serde_json::to_vec_pretty(&description)?)?;
         let model = Model::from_folder(unfinished);

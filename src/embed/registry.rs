@@ -52,11 +52,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Registered> {
         dimensions: row.get(2)?,
         state: [State::Serving, State::Coming].into_iter().find(|known| known.name() == state).unwrap_or(State::Going),
         base: row.get(4)?,
-        scale: Scale { factor: row.get::<_, f64>(5)? as f32, shift: row.get::<_, f64>(6)? as f32 },
+        scale: Scale { related: row.get::<_, f64>(5)? as f32, unrelated: row.get::<_, f64>(6)? as f32 },
     })
 }
 
-const SELECT: &str = "select row, id, dimensions, state, base, scale_factor, scale_shift from embedding_models";
+const SELECT: &str = "select row, id, dimensions, state, base, related, unrelated from embedding_models";
 
 pub fn list(connection: &Connection) -> Result<Vec<Registered>> {
     let mut statement = connection.prepare_cached(&format!("{SELECT} order by row"))?;
@@ -79,14 +79,14 @@ pub fn by_state(connection: &Connection, state: State) -> Result<Option<Register
 pub(crate) fn insert(tx: &Tx<'_>, info: &ModelInfo, state: State) -> Result<Registered> {
     Ok(tx
         .prepare_cached(
-            "insert into embedding_models (id, dimensions, state, base, scale_factor, scale_shift)
-             values (:id, :dimensions, :state, :fits and not exists (select 1 from embedding_models where base = 1), :factor, :shift)
-             returning row, id, dimensions, state, base, scale_factor, scale_shift",
+            "insert into embedding_models (id, dimensions, state, base, related, unrelated)
+             values (:id, :dimensions, :state, :fits and not exists (select 1 from embedding_models where base = 1), :related, :unrelated)
+             returning row, id, dimensions, state, base, related, unrelated",
         )?
         .query_row(
             named_params! {
                 ":id": info.id, ":dimensions": i64::try_from(info.dimensions).unwrap_or(i64::MAX), ":state": state.name(), ":fits": info.dimensions == BASE_DIMENSIONS,
-                ":factor": f64::from(info.scale.factor), ":shift": f64::from(info.scale.shift),
+                ":related": f64::from(info.scale.related), ":unrelated": f64::from(info.scale.unrelated),
             },
             read,
         )?)

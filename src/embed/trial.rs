@@ -20,31 +20,20 @@ const PAIRS: [(&str, &str); 10] = [
     ("How do I connect the printer to the wireless network?", "Open the device's settings, select Wi-Fi, pick your network and type its key."),
 ];
 
-/// The mean cosines of the model in the executable: of a question to its own answer, and to those of the others.
-const OURS: (f32, f32) = (0.53, 0.05);
-
 /// With less between the two, a model tells nothing apart, and no scale mends that.
 const LEAST_DIFFERENCE: f32 = 0.02;
 
 /// What a trial found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trial {
-    /// The mean cosine of a question to its own answer, and to other ones.
-    pub related: f32,
-    pub unrelated: f32,
-}
+pub struct Trial(pub Scale);
 
 impl Trial {
     pub fn tells_apart(&self) -> bool {
-        self.related - self.unrelated > LEAST_DIFFERENCE
+        self.0.related - self.0.unrelated > LEAST_DIFFERENCE && self.0.related < 0.999
     }
 
     pub fn scale(&self) -> Scale {
-        if !self.tells_apart() {
-            return Scale::default();
-        }
-        let factor = (OURS.0 - OURS.1) / (self.related - self.unrelated);
-        Scale { factor, shift: OURS.1 - self.unrelated * factor }
+        if self.tells_apart() { self.0 } else { Scale::default() }
     }
 }
 
@@ -83,7 +72,7 @@ pub fn try_out(model: &Model, description: &Description) -> Result<Trial> {
     if vectors[1..].iter().all(|vector| dot(vector, &vectors[0]) > 0.999_99) {
         return Err(unusable("every text has the same vector".into()));
     }
-    Ok(Trial { related: related / count as f32, unrelated: unrelated / (count * (count - 1)) as f32 })
+    Ok(Trial(Scale { related: related / count as f32, unrelated: unrelated / (count * (count - 1)) as f32 }))
 }
 
 fn dot(left: &[f32], right: &[f32]) -> f32 {
@@ -95,17 +84,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scale_brings_a_model_where_ours_is() {
-        let scale = Trial { related: 0.85, unrelated: 0.72 }.scale();
-        assert!((scale.apply(0.85) - OURS.0).abs() < 1e-5 && (scale.apply(0.72) - OURS.1).abs() < 1e-5, "{scale:?}");
-        assert_eq!(scale.apply(1.0), 1.0);
-        assert_eq!(Trial { related: 0.5, unrelated: 0.495 }.scale(), Scale::default());
+    fn the_scale_brings_a_model_where_ours_is_and_keeps_the_order() {
+        let (ours, e5) = (Scale::default(), Scale { related: 0.85, unrelated: 0.72 });
+        let scale = Trial(e5).scale();
+        for (cosine, expected) in [(0.85, ours.related), (0.72, ours.unrelated), (1.0, 1.0)] {
+            assert!((scale.apply(cosine) - expected).abs() < 1e-5, "{cosine}");
+        }
+        let scaled: Vec<f32> = (-100..=100).map(|value| scale.apply(value as f32 / 100.0)).collect();
+        assert!(scaled.is_sorted_by(|left, right| left < right));
+        assert_eq!(Trial(Scale { related: 0.5, unrelated: 0.495 }).scale(), ours);
+        assert_eq!(ours.apply(0.3), 0.3);
     }
 
     #[test]
     fn the_scale_is_that_of_the_model_in_the_executable() {
         let model = Model::builtin();
-        let trial = try_out(&model, &model.description().unwrap()).unwrap();
-        assert!((trial.related - OURS.0).abs() < 0.01 && (trial.unrelated - OURS.1).abs() < 0.01, "{trial:?}");
+        let Trial(found) = try_out(&model, &model.description().unwrap()).unwrap();
+        let ours = Scale::default();
+        assert!((found.related - ours.related).abs() < 0.01 && (found.unrelated - ours.unrelated).abs() < 0.01, "{found:?}");
     }
 }

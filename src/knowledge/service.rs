@@ -202,6 +202,8 @@ pub struct Question {
     pub text: String,
     /// What the same person said before in the conversation, the oldest first.
     pub earlier: Vec<String>,
+    /// The question as a model put it, so that it can be understood without what was said before.
+    pub resolved: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -225,7 +227,8 @@ impl Default for SearchOptions {
 /// `unavailable` where the embedding model cannot be loaded.
 pub async fn search(app: &App, workspace_id: &str, project_ids: &[String], question: &Question, options: &SearchOptions) -> Result<SearchResult> {
     let mut turns = Vec::new();
-    for (text, weight) in retrieve::turns(&question.text, &question.earlier, &options.weights) {
+    let resolved = question.resolved.clone().map(|text| (text, 1.0));
+    for (text, weight) in retrieve::turns(&question.text, &question.earlier, &options.weights).into_iter().chain(resolved) {
         let vector = if options.mode == Mode::Keyword { None } else { Some(app.embedder.query(&text).await?) };
         turns.push(Turn { text, vector, weight });
     }

@@ -123,11 +123,10 @@ async fn the_files_are_listed_with_what_is_wrong_with_them() {
     put("local", json!({"kind": "openai"})).await;
     put("mine", json!({"kind": "local"})).await;
     // With less memory than they need they stay on the disk.
-    let folder_ = folder.clone();
     let small = TestApp::with(|config| config.memory = ByteSize::mib(64)).await;
     let other = small.owner().await;
     std::fs::create_dir_all(small.app.config.models_dir()).unwrap();
-    std::fs::copy(folder_.join("tiny.gguf"), small.app.config.models_dir().join("tiny.gguf")).unwrap();
+    std::fs::copy(folder.join("tiny.gguf"), small.app.config.models_dir().join("tiny.gguf")).unwrap();
     let listed = local_models(&other).await;
     assert!(listed[0]["reason"].as_str().unwrap().contains("Raise `memory` in illumichat.toml"), "{listed:?}");
     assert_eq!(listed[0]["available"], false);
@@ -156,9 +155,6 @@ async fn a_file_that_cannot_be_used_leaves_the_turn_to_the_built_in_answerer() {
     ask("chat template that cannot be read").await;
     Tiny { template: Some("{{ raise_exception('no') }}"), ..Tiny::default() }.write(&path);
     ask("does not take the conversation").await;
-    // A header that is right, with weights of another shape behind it.
-    let odd = String::from_utf8_lossy(&whole).find("blk.0.attn_q.weight").is_some();
-    assert!(odd);
     std::fs::remove_file(&path).unwrap();
     ask("There is no `tiny.gguf` in the server's models folder").await;
     // Whole again, it is loaded again.
@@ -191,8 +187,7 @@ async fn one_answers_while_others_wait_and_a_full_queue_says_so() {
     // Whoever is not listened to does not run ahead, so that this one holds the model.
     let mut first = engine.stream(request(3000), 1);
     assert_eq!(first.next().await, Some(Ok(Event::Text("We".to_owned()))));
-    let stopped = owner.ask_live("/api/chat", question(&assistant, QUESTION));
-    let mut stopped = stopped.await;
+    let mut stopped = owner.ask_live("/api/chat", question(&assistant, QUESTION)).await;
     let start = stopped.until("start").await;
     until_load(&engine, (true, 1)).await;
     let left = owner.ask_live("/api/chat", question(&assistant, QUESTION)).await;

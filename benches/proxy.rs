@@ -4,10 +4,20 @@
 //! through `/api/chat` (retrieval off), with 1, 10 and 100 streams at a time; the time to the first token is taken at the
 //! client. The difference of the medians, and of the 99th percentiles, is what the product adds. Then 64 clients send
 //! messages to the built-in answerer as fast as they can: each is on the disk before its answer begins.
+//!
+//! LiteLLM is measured beside it, in the same turns, where it is installed and named:
+//!
+//! ```sh
+//! python3 -m venv /tmp/litellm && /tmp/litellm/bin/pip install 'litellm[proxy]==1.106.2'
+//! ILLUMICHAT_BENCH_LITELLM=/tmp/litellm/bin/litellm cargo bench --bench proxy
+//! ```
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures real time, and may end where something is missing")]
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use illumichat::{
     access::{self, Role},
@@ -24,6 +34,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    process::{Child, Command},
 };
 
 const ROUNDS: usize = 40;
@@ -34,6 +45,8 @@ async fn main() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = Config { data_dir: folder.path().join("data"), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
     config.limits.enabled = false;
+    // One request to the provider for one to us, as the others make it.
+    (config.chat.titles, config.chat.rewrite_questions) = (false, false);
     config.providers.insert(
         "openai".to_owned(),
         Provider { api_key: Some(SecretText::new("sk-bench")), base_url: Some(provider.clone()), models: vec!["scripted".to_owned()], ..Provider::default() },
@@ -56,18 +69,34 @@ async fn main() {
 
     let direct = Target { http: http.clone(), url: format!("{provider}/chat/completions"), token: "sk-bench".into(), body: json!({"model": "scripted", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}), token_mark: "\"content\":\"word" };
     let through = Target { http: http.clone(), url: format!("{url}/api/chat"), token: token.clone(), body: json!({"assistantId": proxied, "messages": [{"role": "user", "content": "How large may a file be?"}]}), token_mark: "text-delta" };
-    println!("streams  direct p50 ms  p99 ms   through p50 ms  p99 ms   added p50 ms  p99 ms");
+    let other = match std::env::var("ILLUMICHAT_BENCH_LITELLM") {
+        Ok(program) => Some(LiteLlm::start(&program, &provider, folder.path(), &http).await),
+        Err(_) => None,
+    };
+    println!("streams  direct p50 ms  p99 ms   through p50 ms  p99 ms   added p50 ms  p99 ms{}", if other.is_some() { "   LiteLLM p50 ms  p99 ms   added p50 ms  p99 ms" } else { "" });
     for streams in [1, 10, 100] {
         // Warm, so that connections stand.
         let _ = (direct.round(streams).await, through.round(streams).await);
-        let (mut straight, mut around) = (Vec::new(), Vec::new());
+        if let Some(other) = &other {
+            other.target.round(streams).await;
+        }
+        let (mut straight, mut around, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             straight.extend(direct.round(streams).await);
             around.extend(through.round(streams).await);
+            if let Some(other) = &other {
+                theirs.extend(other.target.round(streams).await);
+            }
         }
         let (a, b) = (figures(straight), figures(around));
-        println!("{streams:>7}  {:>13.2}  {:>6.2}   {:>14.2}  {:>6.2}   {:>12.2}  {:>6.2}", a.0, a.1, b.0, b.1, b.0 - a.0, b.1 - a.1);
+        print!("{streams:>7}  {:>13.2}  {:>6.2}   {:>14.2}  {:>6.2}   {:>12.2}  {:>6.2}", a.0, a.1, b.0, b.1, b.0 - a.0, b.1 - a.1);
+        if other.is_some() {
+            let c = figures(theirs);
+            print!("   {:>14.2}  {:>6.2}   {:>12.2}  {:>6.2}", c.0, c.1, c.0 - a.0, c.1 - a.1);
+        }
+        println!();
     }
+    drop(other);
 
     const CLIENTS: usize = 64;
     const EACH: usize = 100;
@@ -130,6 +159,46 @@ impl Target {
             times.push(one.await.unwrap());
         }
         times
+    }
+}
+
+/// Another proxy, before the same provider. It ends with this.
+struct LiteLlm {
+    target: Target,
+    _process: Child,
+}
+
+impl LiteLlm {
+    /// How long it may take to start; on a busy machine it takes most of a minute.
+    const START: Duration = Duration::from_secs(300);
+
+    async fn start(program: &str, provider: &str, folder: &Path, http: &reqwest::Client) -> LiteLlm {
+        const KEY: &str = "sk-8f1d5c0b7a2e49d3b6c4f0a19e7d2c53";
+        let config = folder.join("litellm.yaml");
+        let model = format!("  - model_name: scripted\n    litellm_params:\n      model: openai/scripted\n      api_base: {provider}\n      api_key: sk-bench\n");
+        std::fs::write(&config, format!("model_list:\n{model}general_settings:\n  master_key: {KEY}\n")).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let process = Command::new(program)
+            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--num_workers", "1", "--telemetry", "False", "--config"])
+            .arg(&config)
+            .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+            .env("LITELLM_LOG", "ERROR")
+            .current_dir(folder)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        let url = format!("http://127.0.0.1:{port}");
+        let began = Instant::now();
+        while !http.get(format!("{url}/health/liveliness")).send().await.is_ok_and(|response| response.status().is_success()) {
+            assert!(began.elapsed() < Self::START, "LiteLLM does not start");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        println!("LiteLLM started in {:.0} s", began.elapsed().as_secs_f64());
+        let body = json!({"model": "scripted", "stream": true, "messages": [{"role": "user", "content": "Hello"}]});
+        let target = Target { http: http.clone(), url: format!("{url}/chat/completions"), token: KEY.into(), body, token_mark: "\"content\":\"word" };
+        LiteLlm { target, _process: process }
     }
 }
 

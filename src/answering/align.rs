@@ -48,6 +48,19 @@ pub(super) fn citations(answer: &str, passages: &[(i64, &str)]) -> Vec<Citation>
     found
 }
 
+/// Whether an answer that has no citation claims what its passages do not say. A greeting, a few words and a question back
+/// claim nothing; and of an answer in another language than the passages' nobody can tell by its words.
+pub(super) fn is_unsupported(answer: &str, passages: &[(i64, &str)]) -> bool {
+    const CLAIM: usize = 5;
+    const SAME_LANGUAGE: f64 = 0.2;
+    let claims = sentences(answer).into_iter().map(|range| &answer[range]).any(|sentence| !sentence.ends_with('?') && content_words(sentence).len() >= CLAIM);
+    let words = |text: &str| -> HashSet<String> { text.unicode_words().map(str::to_lowercase).collect() };
+    let theirs: HashSet<String> = passages.iter().flat_map(|(_, text)| words(text)).collect();
+    let all = words(answer);
+    let shared = all.iter().filter(|word| theirs.contains(*word)).count();
+    claims && shared as f64 >= SAME_LANGUAGE * all.len() as f64
+}
+
 /// Adds a citation, or lengthens the last one where it has the same source and only white space lies between.
 pub(super) fn add(found: &mut Vec<Citation>, next: Citation, answer: &str) {
     if let Some(last) = found.last_mut()
@@ -102,6 +115,15 @@ mod tests {
     #[test]
     fn a_wrong_number_is_not_supported() {
         assert!(citations("Refunds are given within 60 days of the purchase.", &PASSAGES).is_empty());
+    }
+
+    #[test]
+    fn only_a_claim_in_the_passages_language_can_be_unsupported() {
+        let unsupported = |answer: &str| is_unsupported(answer, &PASSAGES);
+        assert!(unsupported("The widget is blue, and one of your neighbours paints the whole page with purple stripes."));
+        assert!(!unsupported("Hello! How can I help you with the widget?"));
+        assert!(!unsupported("Which of the many lamps on your page, in which colour, did you order within the last days?"));
+        assert!(!unsupported("Bitte wenden Sie sich an unsere Verkaufsabteilung, die Ihnen gerne eine Rückerstattung gewährt."));
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::clock::Timestamp;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Receipt {
     pub question: String,
+    /// The question as the model put it for the search, where it did.
+    pub resolved: Option<String>,
     /// What was said before and counted for the search.
     pub earlier: Vec<String>,
     pub passages: Vec<ReceiptPassage>,

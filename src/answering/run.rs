@@ -9,20 +9,20 @@ use super::{
     align, builtin, events,
     events::{Event, FinishReason},
     filter::Filter,
+    find,
     guard::Guard,
     log::Log,
     prompt,
     receipt::{Fallback, Receipt},
     rounds::Rounds,
-    small_talk,
+    small_talk, titles,
 };
 use crate::{
     app::App,
     assistants::{self, AnswerMode, Assistant},
     clock::Timestamp,
     conversations::{Citation, HandoffReason, MessageStatus, Source, handoff, service, store as conversations},
-    error::{Code, Error, Result},
-    knowledge::{self, model::Mode},
+    error::{Error, Result},
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
     providers,
     tools::{self, Toolbox},
@@ -107,9 +107,6 @@ pub(super) enum End {
     Failed(Error),
 }
 
-/// How many passages an answer is made from, where the assistant does not say.
-const PASSAGES: usize = 6;
-
 /// Answers, and writes the answer down, however it ends.
 pub(super) async fn run(work: Work) {
     let mut draft = Draft::default();
@@ -188,18 +185,25 @@ async fn finish(work: &Work, mut draft: Draft, end: End, status: MessageStatus) 
         MessageStatus::Failed => Some(HandoffReason::ToolFailure),
         _ => None,
     };
+    let gets_title = by_provider && status == MessageStatus::Complete && draft.answered && work.history.is_empty() && work.app.config.chat.titles;
     let stored = work
         .app
         .db
         .write(move |tx| {
             let outcome = conversations::Outcome { content: &content, sources: &sources, citations: &citations, status, receipt: receipt.as_deref() };
             service::finish_answer(&app, tx, &workspace_id, &conversation_id, &message_id, &outcome, now)?;
-            if by_provider {
-                assistants::store::add_used(tx, &workspace_id, &assistant_id, began, usage.input_tokens, usage.output_tokens)?;
+            if by_provider || usage.input_tokens > 0 {
+                assistants::store::add_used(tx, &workspace_id, &assistant_id, began, i64::from(by_provider), usage.input_tokens, usage.output_tokens)?;
+            }
+            if gets_title {
+                titles::order(&app, tx, &workspace_id, &conversation_id, now)?;
             }
             handoff::after_answer(&app, tx, &workspace_id, &conversation_id, &handing_off, unanswered, now)
         })
         .await;
+    if gets_title {
+        work.app.jobs.wake();
+    }
     let end = match (stored, end) {
         (Err(error), _) => End::Failed(error),
         (Ok(()), end) => end,
@@ -239,7 +243,13 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     })?;
     let polite = small_talk::reply(&work.question);
     // 1 and 2. The question with what was said before it, and the passages for it.
-    let found = if polite.is_some() || work.project_ids.is_empty() { None } else { Some(retrieve(work, draft).await?) };
+    let is_spent = work.assistant.budget.is_spent(used.answers, used.tokens);
+    let found = if polite.is_some() || work.project_ids.is_empty() {
+        None
+    } else {
+        let model = answerers.first().filter(|_| !is_spent);
+        Some(find::passages(work, draft, model).await?)
+    };
     draft.receipt.mark("retrieved", work.began, work.app.now());
     // 3. Whether the documents answer it.
     let grounded = polite.is_none()
@@ -254,8 +264,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     let passages = found.map(|found| found.passages).unwrap_or_default();
     draft.receipt.decision.grounded = grounded;
     draft.receipt.passages = passages.iter().map(Into::into).collect();
-    let is_spent = work.assistant.budget.is_spent(used.answers, used.tokens);
-    let asks_model = !is_spent && answerers.iter().take_while(|answerer| !matches!(answerer, Answerer::Builtin)).any(|answerer| matches!(answerer, Answerer::Provider(_)));
+    let asks_model = !is_spent && answerers.iter().take_while(|answerer| !matches!(answerer, Answerer::Builtin)).any(|answerer| matches!(answerer, Answerer::Provider(route) if route.takes_tools()));
     let mut toolbox = if asks_model && polite.is_none() { Toolbox::open(work.tool_context(), &work.assistant, work.web_search).await? } else { Toolbox::none(work.tool_context()) };
     // What the documents do not say a tool may find.
     if grounded && !answerable && toolbox.is_empty() {
@@ -289,60 +298,6 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     }
     toolbox.close().await;
     builtin::answer(work, draft, &passages, polite).await
-}
-
-struct Found {
-    passages: Vec<Passage>,
-    answerable: bool,
-}
-
-async fn retrieve(work: &Work, draft: &mut Draft) -> Result<Found> {
-    let settings = &work.assistant.retrieval;
-    let mut options = knowledge::SearchOptions {
-        limit: settings.top_k.and_then(|count| usize::try_from(count).ok()).unwrap_or(PASSAGES),
-        min_confidence: settings.min_score,
-        ..knowledge::SearchOptions::default()
-    };
-    options.weights.vector = settings.weights.vector.unwrap_or(options.weights.vector);
-    options.weights.keyword = settings.weights.keyword.unwrap_or(options.weights.keyword);
-    let question = knowledge::Question { text: work.question.clone(), earlier: work.earlier.clone() };
-    let result = match knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await {
-        // Without the embedding model the words alone still find something.
-        Err(error) if error.code() == Code::Unavailable => {
-            tracing::warn!(?error, "searching by keywords alone");
-            options.mode = Mode::Keyword;
-            knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await?
-        }
-        other => other?,
-    };
-    draft.receipt.decision.confidence = Some(result.confidence);
-    draft.receipt.decision.min_confidence = Some(result.min_confidence);
-    let mut documents: Vec<String> = Vec::new();
-    let passages = result
-        .data
-        .into_iter()
-        .map(|hit| {
-            let place = documents.iter().position(|id| *id == hit.document_id).unwrap_or_else(|| {
-                documents.push(hit.document_id.clone());
-                documents.len() - 1
-            });
-            Passage {
-                source: i64::try_from(place).unwrap_or(0) + 1,
-                document_id: hit.document_id,
-                title: hit.title,
-                headings: hit.headings,
-                text: hit.text,
-                url: hit.url,
-                page: hit.page,
-                start: hit.start,
-                end: hit.end,
-                score: hit.score,
-                keyword_rank: hit.keyword.map(|signal| signal.rank),
-                vector_rank: hit.vector.map(|signal| signal.rank),
-            }
-        })
-        .collect();
-    Ok(Found { passages, answerable: result.answerable })
 }
 
 /// The sources that these passages belong to, each with its best passage's beginning.
@@ -397,7 +352,8 @@ enum Asked {
 async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages: Vec<Passage>, grounded: bool, toolbox: &mut Toolbox) -> Result<Asked> {
     let answer_tokens = u32::try_from(work.assistant.max_tokens).unwrap_or(4096).min(route.context_tokens / 2).max(1);
     let window = usize::try_from(route.context_tokens.saturating_sub(answer_tokens)).unwrap_or(0);
-    let messages = prompt::messages(&work.assistant.instructions, &passages, grounded, !toolbox.is_empty(), &work.history, &work.question, window);
+    let has_tools = route.takes_tools() && !toolbox.is_empty();
+    let messages = prompt::messages(&work.assistant.instructions, &passages, grounded, has_tools, &work.history, &work.question, window);
     draft.receipt.prompt = messages.iter().map(|message| (role(message).to_owned(), message.text().to_owned())).collect();
     let mut rounds = Rounds::new(passages, messages);
     let mut request = llm::Request { model: route.model.clone(), messages: Vec::new(), temperature: Some(work.assistant.temperature), max_tokens: Some(answer_tokens), tools: Vec::new() };
@@ -405,7 +361,7 @@ async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages:
     draft.receipt.served_by.clone_from(&route.name);
     loop {
         request.messages.clone_from(&rounds.messages);
-        request.tools = rounds.tools(toolbox, window);
+        request.tools = if has_tools { rounds.tools(toolbox, window) } else { Vec::new() };
         match stream_model(work, draft, route, request.clone(), &rounds, grounded).await {
             Ok(Spoken { calls, text, .. }) if !calls.is_empty() && rounds.may_go_on() => rounds.run(work, draft, toolbox, text, calls).await,
             Ok(Spoken { end, .. }) => {
@@ -414,6 +370,11 @@ async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages:
                 }
                 let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
                 draft.citations = align::citations(&draft.text, &known);
+                // Tools say things that are no passage.
+                if grounded && draft.answered && draft.citations.is_empty() && rounds.results.is_empty() && align::is_unsupported(&draft.text, &known) {
+                    draft.answered = false;
+                    "nothing that the model said stands in the passages".clone_into(&mut draft.receipt.decision.why);
+                }
                 return Ok(Asked::Answered(end));
             }
             Err(failure) if !draft.text.is_empty() => {

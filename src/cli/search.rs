@@ -38,7 +38,7 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
         SearchMode::Keyword => Mode::Keyword,
         SearchMode::Vector => Mode::Vector,
     };
-    let question = knowledge::Question { text: options.query, earlier: Vec::new() };
+    let question = knowledge::Question { text: options.query, earlier: Vec::new(), resolved: None };
     let settings = knowledge::SearchOptions { mode, limit: options.limit, ..knowledge::SearchOptions::default() };
     let result = knowledge::search(&app, &workspace_id, &[project_id], &question, &settings).await?;
     if common.json {

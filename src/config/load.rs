@@ -125,6 +125,15 @@ fn add_provider_variables(config: &mut Config) {
     if let Some(host) = variable("OLLAMA_HOST") {
         config.providers.entry("ollama".to_owned()).or_default().base_url.get_or_insert_with(|| ollama::base_url(&host));
     }
+    for name in SEARCH_ENGINES {
+        let upper = name.to_ascii_uppercase();
+        let (key, base) = (variable(&format!("{upper}_API_KEY")), variable(&format!("{upper}_BASE_URL")));
+        if key.is_some() || base.is_some() {
+            let search = config.search.entry(name.to_owned()).or_default();
+            search.api_key = search.api_key.take().or(key.map(SecretText::new));
+            search.base_url = search.base_url.take().or(base);
+        }
+    }
     // Said here and not only where it is asked, because the guarded client lets through what the settings name.
     for (name, provider) in &mut config.providers {
         if provider.kind.as_deref().unwrap_or(name) == "ollama" {
@@ -132,6 +141,9 @@ fn add_provider_variables(config: &mut Config) {
         }
     }
 }
+
+/// In the order in which they are taken, where the operator names several.
+pub const SEARCH_ENGINES: [&str; 4] = ["exa", "brave", "tavily", "searxng"];
 
 const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -177,6 +189,8 @@ fn check(config: &Config) -> Result<()> {
     let limits = &config.limits;
     for (key, value, least, most) in [
         ("embed.workers", config.embed.workers.unwrap_or(1) as u64, 1, 256),
+        ("local.context_tokens", config.local.context_tokens as u64, 256, 8_192),
+        ("local.queue", config.local.queue as u64, 0, 100),
         ("chat.timeout_seconds", config.chat.timeout_seconds, 1, 3_600),
         ("chat.linger_seconds", config.chat.linger_seconds, 0, 3_600),
         ("limits.api", limits.api.into(), 1, 1_000_000),
@@ -196,6 +210,19 @@ fn check(config: &Config) -> Result<()> {
         let url = provider.base_url.as_deref();
         if let Some(url) = url.filter(|url| !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())) {
             return Err(Error::bad_request(format!("The setting `providers.{name}.base_url` is not valid: `{url}` is no address like https://api.example.com/v1.")));
+        }
+    }
+    for (name, search) in &config.search {
+        if !SEARCH_ENGINES.contains(&name.as_str()) {
+            return Err(Error::bad_request(format!("The setting `search.{name}` is not valid: `{name}` is none of {}.", SEARCH_ENGINES.join(", "))));
+        }
+        let url = search.base_url.as_deref();
+        if let Some(url) = url.filter(|url| !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())) {
+            return Err(Error::bad_request(format!("The setting `search.{name}.base_url` is not valid: `{url}` is no address like https://search.example.com.")));
+        }
+        if search.base_url.is_none() && (name == "searxng" || search.api_key.is_none()) {
+            let missing = if name == "searxng" { "base_url" } else { "api_key" };
+            return Err(Error::bad_request(format!("The setting `search.{name}.{missing}` is needed.")));
         }
     }
     for entry in &config.egress.allow {

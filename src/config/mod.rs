@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use load::{Loaded, Setting, load};
+pub use load::{Loaded, SEARCH_ENGINES, Setting, load};
 pub use size::ByteSize;
 
 use crate::secrets::SecretText;
@@ -51,6 +51,28 @@ pub struct Config {
     /// OpenID Connect providers that people may sign in with, by the name in their address.
     pub oidc: BTreeMap<String, Oidc>,
     pub mcp: Mcp,
+    pub local: Local,
+    /// Where the web is searched for workspaces that do not say: `exa`, `brave`, `tavily` or `searxng`.
+    pub search: BTreeMap<String, Search>,
+}
+
+/// The models that run inside the process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Local {
+    /// How many tokens prompt and answer may have together. Without a graphics card a thousand take most of a minute.
+    pub context_tokens: usize,
+    /// How many questions may wait for the one that is answered.
+    pub queue: usize,
+}
+
+/// An engine that searches the web, as the operator configures it once for the instance.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    pub api_key: Option<SecretText>,
+    /// Needed for SearXNG; the others' own address where it is not set.
+    pub base_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -149,6 +171,10 @@ pub struct Embed {
 pub struct Chat {
     pub timeout_seconds: u64,
     pub linger_seconds: u64,
+    /// Whether a provider's model, where one answers, gives conversations their titles.
+    pub titles: bool,
+    /// Whether it puts follow-up questions anew for the search.
+    pub rewrite_questions: bool,
 }
 
 /// Where Twilio's REST API is.
@@ -231,6 +257,8 @@ impl Default for Config {
             mcp: Mcp::default(),
             smtp: Smtp::default(),
             oidc: BTreeMap::new(),
+            local: Local::default(),
+            search: BTreeMap::new(),
         }
     }
 }
@@ -275,9 +303,15 @@ impl Default for Uploads {
     }
 }
 
+impl Default for Local {
+    fn default() -> Self {
+        Local { context_tokens: 1024, queue: 4 }
+    }
+}
+
 impl Default for Chat {
     fn default() -> Self {
-        Chat { timeout_seconds: 60, linger_seconds: 15 }
+        Chat { timeout_seconds: 60, linger_seconds: 15, titles: true, rewrite_questions: true }
     }
 }
 
@@ -301,7 +335,7 @@ impl Config {
         self.data_dir.join("illumichat.db")
     }
 
-    /// The embedding models that were added.
+    /// Where models lie that are not in the executable: folders to embed with, files to answer with.
     pub fn models_dir(&self) -> PathBuf {
         self.data_dir.join("models")
     }

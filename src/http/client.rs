@@ -42,7 +42,7 @@ impl Client {
     pub fn new(config: &Config) -> Result<Self> {
         let mut policy = Policy::new(&config.egress.allow, config.airgap);
         // A base address that the operator's own file or environment names is allowed, private or not.
-        let bases = config.providers.values().map(|provider| provider.base_url.as_deref()).chain([config.twilio.api_base.as_deref()]);
+        let bases = config.providers.values().map(|provider| provider.base_url.as_deref()).chain([config.twilio.api_base.as_deref()]).chain(config.search.values().map(|search| search.base_url.as_deref()));
         for base in bases {
             if let Some(url) = base.and_then(|url| Url::parse(url).ok())
                 && let Some(host) = url.host_str()

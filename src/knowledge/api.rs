@@ -73,7 +73,7 @@ impl Search {
             return Err(Error::invalid("query", "must have at most 4,000 characters"));
         }
         let options = SearchOptions { mode: self.mode.unwrap_or_default(), limit: check_limit(self.limit)?, ..SearchOptions::default() };
-        Ok((Question { text: self.query, earlier: Vec::new() }, options))
+        Ok((Question { text: self.query, earlier: Vec::new(), resolved: None }, options))
     }
 }
 

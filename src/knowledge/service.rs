@@ -202,6 +202,8 @@ pub struct Question {
     pub text: String,
     /// What the same person said before in the conversation, the oldest first.
     pub earlier: Vec<String>,
+    /// The question as a model put it, so that it can be understood without what was said before.
+    pub resolved: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -227,7 +229,8 @@ pub async fn search(app: &App, workspace_id: &str, project_ids: &[String], quest
     let mut turns = Vec::new();
     // One model for the whole question, whatever changes meanwhile.
     let embedder = app.embedder();
-    for (text, weight) in retrieve::turns(&question.text, &question.earlier, &options.weights) {
+    let resolved = question.resolved.clone().map(|text| (text, 1.0));
+    for (text, weight) in retrieve::turns(&question.text, &question.earlier, &options.weights).into_iter().chain(resolved) {
         let vector = if options.mode == Mode::Keyword { None } else { Some(embedder.query(&text).await?) };
         turns.push(Turn { text, vector, weight });
     }

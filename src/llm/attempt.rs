@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::{Endpoint, Event, Failure, Request, stream as stream_once};
+use super::{Endpoint, Event, Failure, Request, local, stream as stream_once};
 use crate::{http::Client, ids::Ids};
 
 /// The way to one model.
@@ -23,6 +23,16 @@ pub struct Route {
     /// How often a request is sent again before the first token.
     pub retries: u32,
     pub breaker: Arc<Breaker>,
+    /// Who runs it, where it runs inside the process.
+    pub local: Option<local::Engine>,
+}
+
+impl Route {
+    /// Whether it can be given tools. The small models that run inside the process call them wrongly more often than not,
+    /// and a description costs a part of their short prompt.
+    pub fn takes_tools(&self) -> bool {
+        self.local.is_none()
+    }
 }
 
 /// Remembers how a provider fared: after several failures in a row nobody asks it for a while, then one request tries
@@ -91,11 +101,15 @@ impl Breaker {
 /// who failed together do not come back together.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// After the first failure a provider is asked again for so long, its own wish for a pause included: whoever stands in for it
+/// should begin within two seconds.
+const AGAIN_WITHIN: Duration = Duration::from_millis(1500);
+
 /// Asks `request` by `route`, again if it fails before its first token and there is time for it until `patience` ends. The
 /// request's model is the route's.
 pub fn ask(client: &Client, ids: &Ids, route: &Route, request: Request, patience: Instant) -> impl Stream<Item = Result<Event, Failure>> + Send + Unpin + use<> {
     let request = Request { model: route.model.clone(), ..request };
-    let attempt = Attempt { client: client.clone(), ids: ids.clone(), route: route.clone(), request, patience, tries: 0, said: false, events: None };
+    let attempt = Attempt { client: client.clone(), ids: ids.clone(), route: route.clone(), request, patience, tries: 0, failed_at: None, said: false, events: None };
     Box::pin(stream::unfold(attempt, |mut attempt| async move {
         let next = attempt.next().await?;
         Some((next, attempt))
@@ -111,6 +125,8 @@ struct Attempt {
     request: Request,
     patience: Instant,
     tries: u32,
+    /// When it failed for the first time.
+    failed_at: Option<Instant>,
     /// Whether something came that cannot be taken back.
     said: bool,
     /// What is being read, once the breaker has let it through.
@@ -131,7 +147,14 @@ impl Attempt {
                     return Some(Err(failure));
                 }
                 self.tries += 1;
-                self.events = Some(Box::new(stream_once(&self.client, &self.route.endpoint, self.request.clone())));
+                self.events = Some(match &self.route.local {
+                    Some(engine) => {
+                        let mut seed = [0u8; 8];
+                        self.ids.fill(&mut seed);
+                        Box::new(engine.stream(self.request.clone(), u64::from_le_bytes(seed)))
+                    }
+                    None => Box::new(stream_once(&self.client, &self.route.endpoint, self.request.clone())),
+                });
                 continue;
             };
             match events.next().await {
@@ -167,7 +190,9 @@ impl Attempt {
     }
 
     /// How long to wait before another try; nothing where there is to be none.
-    fn pause(&self, failure: &Failure) -> Option<Duration> {
+    fn pause(&mut self, failure: &Failure) -> Option<Duration> {
+        let now = Instant::now();
+        let until = *self.failed_at.get_or_insert(now) + AGAIN_WITHIN;
         if self.said || self.tries > self.route.retries || !failure.is_retryable_before_first_token() {
             return None;
         }
@@ -179,7 +204,7 @@ impl Attempt {
                 PAUSE * 2u32.saturating_pow(self.tries.saturating_sub(1)).min(16) * (128 + u32::from(random[0])) / 256
             }
         };
-        (Instant::now() + pause < self.patience).then_some(pause)
+        (now + pause < self.patience.min(until)).then_some(pause)
     }
 }
 

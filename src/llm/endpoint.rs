@@ -82,9 +82,12 @@ pub enum Kind {
     Ollama,
     /// Any other address that speaks OpenAI's chat completions.
     OpenaiCompatible,
+    /// A file in the models folder, run inside the process; nobody can be configured to be one.
+    Local,
 }
 
 impl Kind {
+    /// Those that are asked over a network, and so can be configured.
     pub const ALL: [Kind; 10] = [
         Kind::Openai,
         Kind::Anthropic,
@@ -111,6 +114,7 @@ impl Kind {
             Kind::Openrouter => "openrouter",
             Kind::Ollama => "ollama",
             Kind::OpenaiCompatible => "openai-compatible",
+            Kind::Local => "local",
         }
     }
 
@@ -128,13 +132,13 @@ impl Kind {
             Kind::Deepseek => "https://api.deepseek.com/v1",
             Kind::Openrouter => "https://openrouter.ai/api/v1",
             Kind::Ollama => "http://127.0.0.1:11434/v1",
-            Kind::OpenaiCompatible => return None,
+            Kind::OpenaiCompatible | Kind::Local => return None,
         })
     }
 
     /// Whether it answers nobody without a key. Someone who names another base address decides for himself.
     pub const fn needs_key(self) -> bool {
-        !matches!(self, Kind::Ollama | Kind::OpenaiCompatible)
+        !matches!(self, Kind::Ollama | Kind::OpenaiCompatible | Kind::Local)
     }
 }
 

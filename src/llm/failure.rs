@@ -36,6 +36,10 @@ pub enum Failure {
     Filtered,
     /// It has failed too often lately and was not asked.
     Resting { left: Duration },
+    /// A model inside the process cannot be used; the words are a whole sentence, with how to mend it.
+    Local(String),
+    /// A model inside the process has as many questions waiting as may wait.
+    Busy,
     /// The endpoint's own settings cannot be used; the words complete "The provider's …".
     Misconfigured(&'static str),
 }
@@ -77,6 +81,8 @@ impl Failure {
             | Failure::Invalid(_)
             | Failure::Filtered
             | Failure::Resting { .. }
+            | Failure::Local(_)
+            | Failure::Busy
             | Failure::Misconfigured(_) => false,
         }
     }
@@ -107,6 +113,8 @@ impl Failure {
             Failure::Empty => "empty",
             Failure::Filtered => "filtered",
             Failure::Resting { .. } => "resting",
+            Failure::Local(_) => "local",
+            Failure::Busy => "busy",
             Failure::Misconfigured(_) => "misconfigured",
         }
     }
@@ -258,6 +266,8 @@ impl fmt::Display for Failure {
                 let seconds = left.as_secs_f64().ceil();
                 write!(f, "The model's provider has failed several times in a row. It is asked again in {seconds} s.")
             }
+            Failure::Local(what) => f.write_str(what),
+            Failure::Busy => f.write_str("The model on this server has as many questions waiting as it can answer in time. Try again in a moment, or choose a provider's model."),
             Failure::Misconfigured(what) => write!(f, "The provider's {what}."),
         }
     }
@@ -297,15 +307,20 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let code = match failure {
             Failure::Misconfigured(_) => Code::BadRequest,
+            Failure::Busy => Code::Unavailable,
             _ => Code::Upstream,
         };
         let error = Error::new(code, failure.to_string());
         match failure {
             Failure::RateLimited { retry_after: Some(wait) } => error.retry_after(wait.as_secs_f64().ceil() as u64),
+            Failure::Busy => error.retry_after(BUSY_SECONDS),
             _ => error,
         }
     }
 }
+
+/// About how long a short answer of a small model takes.
+const BUSY_SECONDS: u64 = 20;
 
 #[cfg(test)]
 mod tests {
@@ -362,6 +377,7 @@ mod tests {
             Failure::Invalid("something that is no answer"),
             Failure::Empty,
             Failure::Resting { left: Duration::from_secs(9) },
+            Failure::Busy,
             Failure::Misconfigured("base address is not a URL"),
         ];
         for failure in failures {

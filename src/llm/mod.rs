@@ -5,6 +5,8 @@
 //! every address that speaks chat completions, `anthropic` for the Messages API. What they share (deadlines, limits,
 //! the meaning of a status) is in `exchange`, and the bytes of a body are cut into payloads in `body`.
 //!
+//! A model inside the process is asked in the same words, by `local`.
+//!
 //! [`ask`] does so again where that may help. Left to others: which model is asked and what it is told, and who stands in
 //! for a provider that fails (`answering`), and where keys are kept (`providers`).
 //!
@@ -14,6 +16,7 @@
 //! have taken as many lines as reading the format.
 
 pub mod catalog;
+pub mod local;
 pub mod registry;
 pub mod tokens;
 

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::{
     Breaker, Endpoint, Kind, ListedModel, Route,
     catalog::{self, Provider, Resolved},
-    list_models,
+    list_models, local,
 };
 use crate::{config::Config, http::Client, secrets::sha256_hex};
 
@@ -26,6 +26,7 @@ struct Inner {
     /// By [`Configured::key`]; the least used is forgotten when there are too many.
     known: moka::sync::Cache<String, Known>,
     breakers: moka::sync::Cache<String, Arc<Breaker>>,
+    local: local::Engine,
     /// Held while first lists are asked for, so that those who wait for the same ones do not ask again.
     asking: tokio::sync::Mutex<()>,
 }
@@ -103,6 +104,7 @@ impl Registry {
             default_model: config.default_model.clone(),
             known: moka::sync::Cache::new(KNOWN),
             breakers: moka::sync::Cache::new(KNOWN),
+            local: local::Engine::new(config),
             asking: tokio::sync::Mutex::default(),
         }))
     }
@@ -110,6 +112,11 @@ impl Registry {
     /// The operator's providers, by name.
     pub fn instance(&self) -> &[Configured] {
         &self.0.instance
+    }
+
+    /// What runs inside the process.
+    pub fn local(&self) -> &local::Engine {
+        &self.0.local
     }
 
     /// What a workspace with these providers of its own can name.
@@ -140,6 +147,9 @@ impl Registry {
 
     /// Sees that each of these and of the instance's has been asked once, for a few seconds at the most.
     pub async fn ready(&self, client: &Client, own: &[Configured]) {
+        // A file's beginning may take a moment to read, and that is no work for a thread that serves.
+        let local = self.0.local.clone();
+        let _ = tokio::task::spawn_blocking(move || local.list()).await;
         let unknown = || self.0.instance.iter().chain(own).filter(|configured| configured.is_asked_for_models() && !self.0.known.contains_key(&configured.key()));
         if unknown().next().is_none() {
             return;
@@ -205,7 +215,7 @@ pub struct KnownModel {
 pub enum Answerer {
     Builtin,
     Provider(Box<Route>),
-    /// The named provider has no key, or is switched off; or its file is not there.
+    /// The named provider has no key, or is switched off.
     Unconfigured { name: String },
 }
 
@@ -230,6 +240,7 @@ impl Models {
         Some(match catalog::resolve(name, &self.providers)? {
             Resolved::Builtin => ModelStatus::Ready,
             Resolved::Provider { provider, .. } if provider.ready => ModelStatus::Ready,
+            Resolved::Local { file } if self.registry.local().model(file).problem.is_none() => ModelStatus::Ready,
             _ => ModelStatus::Unconfigured,
         })
     }
@@ -239,6 +250,8 @@ impl Models {
         let unconfigured = || Answerer::Unconfigured { name: name.to_owned() };
         match catalog::resolve(name, &self.providers) {
             Some(Resolved::Builtin) => Answerer::Builtin,
+            // What is wrong with the file, it says when it is asked.
+            Some(Resolved::Local { file }) => Answerer::Provider(Box::new(self.local_route(file))),
             Some(Resolved::Provider { provider, model }) if provider.ready => self.route(&provider.name, model).map_or_else(unconfigured, Answerer::Provider),
             _ => unconfigured(),
         }
@@ -267,6 +280,19 @@ impl Models {
         self.configured.iter().find(|configured| configured.endpoint.name == provider)?.fallback_model.clone()
     }
 
+    fn local_route(&self, file: &str) -> Route {
+        let engine = self.registry.local();
+        Route {
+            name: format!("{}/{file}", Kind::Local.name()),
+            endpoint: Endpoint::new(Kind::Local, None, None),
+            model: file.to_owned(),
+            context_tokens: engine.model(file).context_tokens,
+            retries: 0,
+            breaker: Arc::default(),
+            local: Some(engine.clone()),
+        }
+    }
+
     fn route(&self, provider: &str, model: &str) -> Option<Box<Route>> {
         let place = self.configured.iter().position(|configured| configured.endpoint.name == provider)?;
         let configured = &self.configured[place];
@@ -278,6 +304,7 @@ impl Models {
             context_tokens: catalog::context_tokens(configured.endpoint.kind, model, listed),
             retries: configured.retries,
             breaker: self.registry.0.breakers.get_with(configured.key(), Arc::default),
+            local: None,
         }))
     }
 
@@ -313,6 +340,15 @@ impl Models {
             available: true,
             reason: None,
         }];
+        models.extend(self.registry.local().list().into_iter().map(|local| KnownModel {
+            id: format!("{}/{}", Kind::Local.name(), local.file),
+            name: local.file,
+            provider: Kind::Local.name().to_owned(),
+            offline: true,
+            context_tokens: local.context_tokens,
+            available: local.problem.is_none(),
+            reason: local.problem,
+        }));
         for (place, provider) in self.providers.iter().enumerate() {
             let reason = self.reason(place);
             for model in provider.models.iter().filter(|model| catalog::is_chat_model(model)) {

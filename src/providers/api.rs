@@ -138,9 +138,13 @@ impl ProvidersApi {
     /// Ask a provider for its models with the key as it is kept, and say what came of it
     #[oai(path = "/:name/test", method = "post", operation_id = "test_provider")]
     async fn test_provider(&self, app: Data<&App>, who: Editor, name: Path<String>) -> Result<Json<ProviderTest>> {
-        let configured = app.db.read(|connection| service::get_configured(&app, connection, &who.workspace_id, &name))?;
         let began = app.now();
-        let tried = try_out(&app, &configured).await;
+        let tried = if name.as_str() == Kind::Local.name() {
+            look_at_files(&app)?
+        } else {
+            let configured = app.db.read(|connection| service::get_configured(&app, connection, &who.workspace_id, &name))?;
+            try_out(&app, &configured).await
+        };
         let elapsed_ms = u64::try_from(app.now().since(began).as_millis()).unwrap_or(u64::MAX);
         Ok(Json(match tried {
             Ok(models) => ProviderTest { ok: true, reason: None, failure: None, models, elapsed_ms },
@@ -206,6 +210,18 @@ async fn try_out(app: &App, configured: &Configured) -> std::result::Result<Vec<
         Ok(Some(Err(failure))) => Err(failure),
         Err(_) => Err(llm::Failure::Timeout(llm::Wait::FirstByte)),
     }
+}
+
+/// The files of the models folder that can be used; what is wrong with the first one that cannot.
+fn look_at_files(app: &App) -> Result<std::result::Result<Vec<String>, llm::Failure>> {
+    let files = app.models.local().list();
+    if files.is_empty() {
+        return Err(Error::not_found("provider"));
+    }
+    Ok(match files.iter().find_map(|file| file.problem.clone()) {
+        Some(problem) => Err(llm::Failure::Local(problem)),
+        None => Ok(files.into_iter().map(|local| local.file).collect()),
+    })
 }
 
 /// A model that an assistant can be given.

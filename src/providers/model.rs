@@ -78,6 +78,9 @@ const MOST_MODELS: usize = 500;
 impl Own {
     /// What every write must leave true.
     pub fn check(&self, app: &App) -> Result<()> {
+        if self.kind == Kind::Local {
+            return Err(Error::invalid("kind", "needs no setting up: put a GGUF file into the server's models folder, and name it as local/{file}"));
+        }
         if let Some(url) = &self.base_url {
             let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
             let url = url.ok_or_else(|| Error::invalid("baseUrl", "must be an address like https://llm.example.com/v1"))?;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::App,
     error::{Error, Result},
-    llm::{Configured, Models},
+    llm::{Configured, Endpoint, Kind, Models},
 };
 
 /// What the workspace can name, as it is known at this moment.
@@ -48,11 +48,21 @@ pub fn list(app: &App, connection: &Connection, workspace_id: &str) -> Result<Ve
     let instance = app.models.instance().iter().filter(|configured| own.iter().all(|own| own.name != configured.endpoint.name));
     let mut providers: Vec<Provider> = own.iter().map(|own| shown(&own.configured(), Some(own), &models)).collect();
     providers.extend(instance.map(|configured| shown(configured, None, &models)));
+    providers.extend(local(app));
     Ok(providers)
 }
 
 pub fn get(app: &App, connection: &Connection, workspace_id: &str, name: &str) -> Result<Provider> {
     list(app, connection, workspace_id)?.into_iter().find(|provider| provider.name == name).ok_or_else(|| Error::not_found("provider"))
+}
+
+/// The models folder as a provider, where anything lies in it.
+fn local(app: &App) -> Option<Provider> {
+    let files = app.models.local().list();
+    let usable = files.iter().filter(|file| file.problem.is_none()).count();
+    let configured = Configured { retries: 0, ..Configured::new(Endpoint::new(Kind::Local, None, None)) };
+    let reason = files.iter().find_map(|file| file.problem.clone()).filter(|_| usable == 0);
+    (!files.is_empty()).then(|| Provider { model_count: u64::try_from(usable).unwrap_or(u64::MAX), reason, ..shown(&configured, None, &app.models.view(Vec::new())) })
 }
 
 /// The provider that is asked under this name.

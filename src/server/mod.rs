@@ -13,7 +13,7 @@ pub use routes::openapi;
 
 use crate::{
     access,
-    answering::Answers,
+    answering::{self, Answers},
     app::App,
     contacts,
     conversations::{self, letters, outgoing},
@@ -112,7 +112,8 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (ingesting, calibrating, crawling, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     let (embedding, retiring) = (app.clone(), app.clone());
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
-    let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
+    let titling = app.clone();
+    let (texting, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     let (emptying, mailing, resetting, scrubbing) = (app.clone(), app.clone(), app.clone(), app.clone());
     let (replying, notifying, commenting, breaching, fetching) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
@@ -127,7 +128,8 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(profiles::SCRUB_JOB, move |job| profiles::scrub(scrubbing.clone(), job))
         .with(files::REMOVE_JOB, move |job| knowledge::remove_file(removing.clone(), job))
         .with(contacts::IMPORT_JOB, move |job| contacts::run_import(importing.clone(), job))
-        .with(sms::ANSWER_JOB, move |job| sms::answer(answering.0.clone(), answering.1.clone(), job))
+        .with(answering::TITLE_JOB, move |job| answering::make_title(titling.clone(), job))
+        .with(sms::ANSWER_JOB, move |job| sms::answer(texting.0.clone(), texting.1.clone(), job))
         .with(outgoing::SMS_JOB, move |job| sms::send(sending.clone(), job))
         .with(sms::SEND_WORDS_JOB, move |job| sms::send(saying.clone(), job))
         .with(letters::REPLY_JOB, move |job| letters::mail_replies(replying.clone(), job))

@@ -4,12 +4,15 @@ use poem::web::Data;
 use poem_openapi::{OpenApi, param::Path, payload::Json};
 
 use super::{
-    builtin,
+    action, builtin,
     mcp::Session,
     model::{
-        Action, ActionFields, AssistantTool, AssistantTools, McpServer, McpServerFields, McpTest, Method, Transport, WebSearch, WebSearchFields, check_url, hints, keep,
+        Action, ActionFields, ActionTest, ActionTestFields, AssistantTool, AssistantTools, FoundPage, McpServer, McpServerFields, McpTest, Method, SearchSource, Transport, WebSearch, WebSearchFields,
+        WebSearchTest, WebSearchTestFields, check_url, hints, keep,
     },
     store,
+    toolbox::{Outcome, TIMEOUT, bounded},
+    web_search,
 };
 use crate::{
     access::Editor,
@@ -231,6 +234,23 @@ impl ActionsApi {
         let found = app.db.write(move |tx| store::delete_action(tx, &workspace_id, &id)).await?;
         if found { Ok(NoContent) } else { Err(Error::not_found("action")) }
     }
+
+    /// Try an HTTP action with arguments of one's own; the request is really sent
+    #[oai(path = "/:id/test", method = "post", operation_id = "test_action")]
+    async fn test_action(&self, app: Data<&App>, who: Editor, id: Path<String>, body: Body<ActionTestFields>) -> Result<Json<ActionTest>> {
+        let action = app.db.read(|connection| store::get_action(connection, &app.key, &who.workspace_id, &id))?;
+        let arguments = body.0.arguments.unwrap_or_else(|| serde_json::json!({}));
+        let (outcome, elapsed_ms) = tried(&app, action::call(&app, &action, &arguments)).await;
+        let outcome = outcome.map(|result| bounded(Outcome::of(result)).result);
+        Ok(Json(ActionTest { ok: outcome.is_ok(), error: outcome.as_ref().err().cloned(), result: outcome.ok(), elapsed_ms }))
+    }
+}
+
+/// What a tool came to within the time that it has in an answer, and how long it took.
+async fn tried<T>(app: &App, act: impl Future<Output = std::result::Result<T, String>>) -> (std::result::Result<T, String>, u64) {
+    let began = app.now();
+    let outcome = tokio::time::timeout(TIMEOUT, act).await.unwrap_or_else(|_| Err(format!("no result came within {} s", TIMEOUT.as_secs())));
+    (outcome, u64::try_from(app.now().since(began).as_millis()).unwrap_or(u64::MAX))
 }
 
 #[OpenApi(prefix_path = "/api/workspaces/:ws/web-search", tag = "Tag::Tools")]
@@ -238,7 +258,7 @@ impl WebSearchApi {
     /// Where assistants search the web
     #[oai(path = "/", method = "get", operation_id = "get_web_search")]
     async fn get_web_search(&self, app: Data<&App>, who: Editor) -> Result<Json<WebSearch>> {
-        let found = app.db.read(|connection| store::find_web_search(connection, &app.key, &who.workspace_id))?;
+        let found = app.db.read(|connection| web_search::of(&app, connection, &who.workspace_id))?;
         Ok(Json(found.ok_or_else(|| Error::not_found("web search"))?))
     }
 
@@ -261,11 +281,25 @@ impl WebSearchApi {
             if secret.is_none() && fields.base_url.is_none() {
                 return Err(Error::invalid("apiKey", "is required for this provider"));
             }
-            let search = WebSearch { provider: fields.provider, api_key: secret.as_ref().map(SecretText::hint), base_url: fields.base_url, secret };
+            let search = WebSearch { provider: fields.provider, source: SearchSource::Workspace, api_key: secret.as_ref().map(SecretText::hint), base_url: fields.base_url, secret };
             store::put_web_search(&inner, tx, &workspace_id, &search, now)?;
             Ok(search)
         });
         Ok(Json(saved.await?))
+    }
+
+    /// Try the web search with a question of one's own
+    #[oai(path = "/test", method = "post", operation_id = "test_web_search")]
+    async fn test_web_search(&self, app: Data<&App>, who: Editor, body: Body<WebSearchTestFields>) -> Result<Json<WebSearchTest>> {
+        let query = body.0.query.trim().to_owned();
+        if query.is_empty() {
+            return Err(Error::invalid("query", "must have 1 to 400 characters"));
+        }
+        let found = app.db.read(|connection| web_search::of(&app, connection, &who.workspace_id))?.ok_or_else(|| Error::not_found("web search"))?;
+        let (outcome, elapsed_ms) = tried(&app, web_search::search(&app, &found, &query)).await;
+        let error = outcome.as_ref().err().cloned();
+        let pages = outcome.unwrap_or_default().into_iter().map(|page| FoundPage { title: page.title, url: page.url.unwrap_or_default(), text: page.text });
+        Ok(Json(WebSearchTest { ok: error.is_none(), results: pages.collect(), error, elapsed_ms }))
     }
 
     /// Stop searching the web
@@ -273,7 +307,11 @@ impl WebSearchApi {
     async fn delete_web_search(&self, app: Data<&App>, who: Editor) -> Result<NoContent> {
         let workspace_id = who.workspace_id.clone();
         let found = app.db.write(move |tx| store::delete_web_search(tx, &workspace_id)).await?;
-        if found { Ok(NoContent) } else { Err(Error::not_found("web search")) }
+        match (found, WebSearch::of_instance(&app.config)) {
+            (true, _) => Ok(NoContent),
+            (false, Some(_)) => Err(Error::conflict("The operator has set the web search up for the whole server. Switch it off for an assistant with `webSearchEnabled: false`.")),
+            (false, None) => Err(Error::not_found("web search")),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn web_tool() -> llm::Tool {
 pub(super) async fn search(context: &Context, query: &str) -> Result<Outcome> {
     const PASSAGES: usize = 4;
     let options = knowledge::SearchOptions { limit: PASSAGES, ..knowledge::SearchOptions::default() };
-    let question = knowledge::Question { text: query.to_owned(), earlier: Vec::new() };
+    let question = knowledge::Question { text: query.to_owned(), earlier: Vec::new(), resolved: None };
     let result = knowledge::search(&context.app, &context.workspace_id, &context.project_ids, &question, &options).await?;
     let found: Vec<Found> = result
         .data

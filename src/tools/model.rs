@@ -11,6 +11,7 @@ use super::schema;
 use crate::{
     app::App,
     clock::Timestamp,
+    config::{Config, SEARCH_ENGINES},
     error::{Error, Result},
     secrets::SecretText,
 };
@@ -168,17 +169,85 @@ impl SearchProvider {
     }
 }
 
+/// Who said where the web is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename = "WebSearchSource", rename_all = "lowercase")]
+pub enum SearchSource {
+    Workspace,
+    /// The operator, for every workspace that does not say.
+    Instance,
+}
+
 /// Where the workspace's assistants search the web.
 #[derive(Debug, Clone, Object)]
 #[oai(rename_all = "camelCase")]
 pub struct WebSearch {
     pub provider: SearchProvider,
+    pub source: SearchSource,
     /// The key's last characters.
     pub api_key: Option<String>,
     /// Needed for SearXNG; for the others their own address where it is null.
     pub base_url: Option<String>,
     #[oai(skip)]
     pub secret: Option<SecretText>,
+}
+
+impl WebSearch {
+    /// The operator's: the first of the engines that the settings name.
+    pub fn of_instance(config: &Config) -> Option<WebSearch> {
+        let (name, search) = SEARCH_ENGINES.iter().find_map(|name| config.search.get(*name).map(|search| (*name, search)))?;
+        let provider = [SearchProvider::Exa, SearchProvider::Brave, SearchProvider::Tavily, SearchProvider::Searxng].into_iter().find(|provider| provider.word() == name)?;
+        let secret = search.api_key.clone();
+        Some(WebSearch { provider, source: SearchSource::Instance, api_key: secret.as_ref().map(SecretText::hint), base_url: search.base_url.clone(), secret })
+    }
+}
+
+/// What to try an action with.
+#[derive(Debug, Clone, Default, Object, Deserialize)]
+#[serde(default)]
+pub struct ActionTestFields {
+    /// As a model would fill them in.
+    pub arguments: Option<Value>,
+}
+
+/// What became of trying an action: what a model would be told.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct ActionTest {
+    pub ok: bool,
+    /// `{status, body}` as it came back; null where nothing did.
+    pub result: Option<Value>,
+    /// What went wrong; null where nothing did.
+    pub error: Option<String>,
+    pub elapsed_ms: u64,
+}
+
+/// What to try the web search with.
+#[derive(Debug, Clone, Default, Object, Deserialize)]
+#[serde(default)]
+pub struct WebSearchTestFields {
+    #[oai(validator(min_length = 1, max_length = 400))]
+    pub query: String,
+}
+
+/// A page that a web search found.
+#[derive(Debug, Clone, Object)]
+pub struct FoundPage {
+    pub title: String,
+    pub url: String,
+    /// Its beginning, or the passage that was found.
+    pub text: String,
+}
+
+/// What became of trying the web search.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct WebSearchTest {
+    pub ok: bool,
+    pub results: Vec<FoundPage>,
+    /// What went wrong; null where nothing did.
+    pub error: Option<String>,
+    pub elapsed_ms: u64,
 }
 
 #[derive(Debug, Clone, Object, Deserialize)]

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::model::{Action, AssistantTool, McpServer, WebSearch, hints};
+use super::model::{Action, AssistantTool, McpServer, SearchSource, WebSearch, hints};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -157,6 +157,7 @@ fn check_count(tx: &Tx<'_>, table: &'static str, workspace_id: &str) -> Result<(
     if count >= MOST { Err(Error::conflict(format!("A workspace has at most {MOST} of these. Delete one that is not used."))) } else { Ok(()) }
 }
 
+/// The workspace's own.
 pub fn find_web_search(connection: &Connection, key: &SealKey, workspace_id: &str) -> Result<Option<WebSearch>> {
     let row: Option<(String, Option<Vec<u8>>, Option<String>)> = connection
         .prepare_cached("select provider, api_key, base_url from web_search where workspace_id = ?1")?
@@ -164,7 +165,7 @@ pub fn find_web_search(connection: &Connection, key: &SealKey, workspace_id: &st
         .optional()?;
     let Some((provider, sealed, base_url)) = row else { return Ok(None) };
     let secret = sealed.map(|sealed| key.open(&sealed, SEARCH_KEY)).transpose()?;
-    Ok(Some(WebSearch { provider: word(provider)?, api_key: secret.as_ref().map(|secret| secret.hint()), base_url, secret }))
+    Ok(Some(WebSearch { provider: word(provider)?, source: SearchSource::Workspace, api_key: secret.as_ref().map(|secret| secret.hint()), base_url, secret }))
 }
 
 pub fn put_web_search(app: &App, tx: &Tx<'_>, workspace_id: &str, search: &WebSearch, now: Timestamp) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::{app::App, assistants::Assistant, error::Result, llm};
 /// Of a result, as the model reads it.
 pub(super) const MOST_BYTES: usize = 16_000;
 /// How long one call may take.
-const TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the servers may take to say what they have.
 const LISTING: Duration = Duration::from_secs(5);
 const MOST_TOOLS: usize = 64;
@@ -102,7 +102,7 @@ impl Toolbox {
         let (granted, actions, servers, search) = app.db.read(|connection| {
             let mut granted = store::list_assistant_tools(connection, workspace_id, &assistant.id)?;
             granted.retain(|tool| tool.visitors || !context.is_visitor);
-            let search = if assistant.web_search_enabled && web != Some(false) { store::find_web_search(connection, &app.key, workspace_id)? } else { None };
+            let search = if assistant.web_search_enabled && web != Some(false) { web_search::of(app, connection, workspace_id)? } else { None };
             if granted.is_empty() {
                 return Ok((granted, Vec::new(), Vec::new(), search));
             }
@@ -240,7 +240,7 @@ fn mcp_name(server: &str, tool: &str) -> String {
 }
 
 /// What a model is to read must not crowd out everything else.
-fn bounded(outcome: Outcome) -> Outcome {
+pub(super) fn bounded(outcome: Outcome) -> Outcome {
     let text = outcome.result.to_string();
     if text.len() <= MOST_BYTES {
         return outcome;

@@ -1,19 +1,26 @@
 //! Searching the web with Exa, Brave, Tavily or a SearXNG of one's own.
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::{
     action::{failure, with_query},
     model::{SearchProvider, WebSearch},
+    store,
     toolbox::{Found, MOST_BYTES, cut},
 };
-use crate::app::App;
+use crate::{app::App, error::Result};
 
 const RESULTS: usize = 5;
 const SNIPPET: usize = 1_200;
 
+/// Where this workspace searches: where it says itself, else where the operator says.
+pub(super) fn of(app: &App, connection: &Connection, workspace_id: &str) -> Result<Option<WebSearch>> {
+    Ok(store::find_web_search(connection, &app.key, workspace_id)?.or_else(|| WebSearch::of_instance(&app.config)))
+}
+
 /// The best pages for `query`, with their beginnings.
-pub(super) async fn search(app: &App, search: &WebSearch, query: &str) -> Result<Vec<Found>, String> {
+pub(super) async fn search(app: &App, search: &WebSearch, query: &str) -> std::result::Result<Vec<Found>, String> {
     let base = search.base_url.as_deref().unwrap_or(search.provider.base_url()).trim_end_matches('/');
     let key = search.secret.as_ref().map(|key| key.reveal().to_owned()).unwrap_or_default();
     let request = |method, path: &str| app.client.request_directly(method, &format!("{base}{path}")).map_err(|error| error.message().to_owned());

@@ -128,7 +128,7 @@ async fn what_was_accepted_survives_a_kill_during_ingestion() {
             if document["status"] == "completed" || document["status"] == "failed" {
                 break document;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(150)).await;
         };
         assert_eq!((&document["status"], &document["error"]), (&json!("completed"), &json!(null)));
         chunks.push(document["chunkCount"].as_i64().unwrap());

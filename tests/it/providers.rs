@@ -45,7 +45,7 @@ async fn assistants_model(client: &Client, assistant: &Value) -> String {
     client.get(&super::assistants::address(client, assistant)).await.expect(200)["model"].as_str().unwrap().to_owned()
 }
 
-async fn receipt(client: &Client, answer: &Answer) -> Value {
+pub async fn receipt(client: &Client, answer: &Answer) -> Value {
     client.get(&client.path(&format!("/conversations/{}/messages/{}/receipt", answer.chat_id(), answer.message_id()))).await.expect(200)
 }
 

@@ -238,6 +238,66 @@ async fn the_web_is_searched_where_the_assistant_may() {
 }
 
 #[tokio::test]
+async fn actions_can_be_tried_out() {
+    let shop = WebServer::start(|got| if got.path == "/orders/A%201" { (200, json!({"state": "sent"}).to_string()) } else { (503, "closed".into()) }).await;
+    let llm = LlmServer::start().await;
+    let (app, owner, _) = desk(&llm, json!({}), |_| {}).await;
+    let made = owner.post(&owner.path("/actions"), order_action(&shop)).await.expect(201);
+    let path = owner.path(&format!("/actions/{}/test", made["id"].as_str().unwrap()));
+    let arguments = json!({"arguments": {"number": "A 1"}});
+    app.nobody().post(&path, arguments.clone()).await.expect_error(401, "unauthorized:api");
+    app.colleague(&owner, Role::Member).await.post(&path, arguments.clone()).await.expect_error(403, "forbidden:api");
+    app.owner().await.post(&path, arguments.clone()).await.expect_error(404, "not_found:api");
+    owner.post(&owner.path("/actions/act_none/test"), arguments.clone()).await.expect_error(404, "not_found:api");
+    let tried = owner.post(&path, arguments).await.expect(200);
+    assert_eq!((&tried["ok"], &tried["result"], &tried["error"]), (&json!(true), &json!({"status": 200, "body": {"state": "sent"}}), &Value::Null));
+    assert!(tried["elapsedMs"].is_u64() && shop.got()[0].head.contains("very secret value") && !tried.to_string().contains("very secret"));
+    // What a model would be told of a failure; of wrong arguments nothing is sent.
+    for (body, says) in [(json!({"arguments": {"number": "B2"}}), "the address answered 503"), (json!({"arguments": {"number": "x"}}), "number"), (json!({}), "number")] {
+        let tried = owner.post(&path, body).await.expect(200);
+        assert_eq!((&tried["ok"], &tried["result"]), (&json!(false), &Value::Null));
+        assert!(tried["error"].as_str().unwrap().contains(says), "{tried}");
+    }
+    assert_eq!(shop.got().len(), 2);
+}
+
+#[tokio::test]
+async fn the_operators_web_search_serves_who_has_none_and_can_be_tried() {
+    let web = WebServer::start(|got| {
+        assert!(got.head.contains("operators-key"), "{}", got.head);
+        (200, json!({"results": [{"title": "Lamps of Graz", "url": "https://lamps.example/graz", "content": "Nine euros."}]}).to_string())
+    })
+    .await;
+    let own = WebServer::start(|_| (500, "out of order".into())).await;
+    let llm = LlmServer::start().await;
+    let search = illumichat::config::Search { api_key: Some(SecretText::new("operators-key-1")), base_url: Some(web.url("")) };
+    let (app, owner, assistant) = desk(&llm, json!({"webSearchEnabled": true}), |config| drop(config.search.insert("tavily".to_owned(), search))).await;
+    let (path, test) = (owner.path("/web-search"), owner.path("/web-search/test"));
+    let shown = owner.get(&path).await.expect(200);
+    assert_eq!((&shown["provider"], &shown["source"], &shown["apiKey"]), (&json!("tavily"), &json!("instance"), &json!("…ey-1")));
+    llm.next(Script::calls("web_search", json!({"query": "lamps"}))).next(Script::says(["Nine euros."]));
+    assert!(owner.ask("/api/chat", question(&assistant, QUESTION)).await.all("sources").iter().any(|source| source["url"] == "https://lamps.example/graz"));
+    owner.send(owner.request(reqwest::Method::DELETE, &path)).await.expect_error(409, "conflict:api");
+    app.nobody().post(&test, json!({"query": "lamps"})).await.expect_error(401, "unauthorized:api");
+    app.colleague(&owner, Role::Member).await.post(&test, json!({"query": "lamps"})).await.expect_error(403, "forbidden:api");
+    owner.post(&test, json!({"query": " "})).await.expect_error(400, "bad_request:api");
+    let tried = owner.post(&test, json!({"query": "lamps"})).await.expect(200);
+    assert_eq!((&tried["ok"], &tried["error"], &tried["results"]), (&json!(true), &Value::Null, &json!([{"title": "Lamps of Graz", "url": "https://lamps.example/graz", "text": "Nine euros."}])));
+    // The workspace's own goes before it, and its failure is told.
+    owner.put(&path, json!({"provider": "searxng", "baseUrl": own.url("")})).await.expect(200);
+    let tried = owner.post(&test, json!({"query": "lamps"})).await.expect(200);
+    assert_eq!((&tried["ok"], &tried["results"]), (&json!(false), &json!([])));
+    assert!(tried["error"].as_str().unwrap().contains("500"), "{tried}");
+    assert_eq!(owner.get(&path).await.expect(200)["source"], "workspace");
+    owner.send(owner.request(reqwest::Method::DELETE, &path)).await.expect(204);
+    assert_eq!(owner.get(&path).await.expect(200)["source"], "instance");
+    // Where nobody says anything there is nothing to try.
+    let plain = spawn_app().await;
+    let nobody = plain.owner().await;
+    nobody.post(&nobody.path("/web-search/test"), json!({"query": "lamps"})).await.expect_error(404, "not_found:api");
+}
+
+#[tokio::test]
 async fn each_search_service_is_spoken_to_in_its_own_way() {
     for (provider, path, list) in [("exa", "/search", "results"), ("tavily", "/search", "results"), ("brave", "/res/v1/web/search", "web")] {
         let web = WebServer::start(move |_| {

@@ -23,14 +23,14 @@ pub fn find_used(connection: &Connection, workspace_id: &str, assistant_id: &str
     Ok(used.unwrap_or_default())
 }
 
-/// One more answer by a provider. Nothing where the assistant is gone meanwhile.
-pub fn add_used(tx: &Tx<'_>, workspace_id: &str, assistant_id: &str, now: Timestamp, input_tokens: i64, output_tokens: i64) -> Result<()> {
+/// So many more answers by a provider, and what they, and what was asked besides, took. Nothing where the assistant is gone meanwhile.
+pub fn add_used(tx: &Tx<'_>, workspace_id: &str, assistant_id: &str, now: Timestamp, answers: i64, input_tokens: i64, output_tokens: i64) -> Result<()> {
     tx.prepare_cached(
         "insert into assistant_usage (workspace_id, assistant_id, day, answers, input_tokens, output_tokens)
-         select workspace_id, id, ?3, 1, ?4, ?5 from assistants where workspace_id = ?1 and id = ?2
-         on conflict (workspace_id, assistant_id, day) do update set answers = answers + 1,
+         select workspace_id, id, ?3, ?4, ?5, ?6 from assistants where workspace_id = ?1 and id = ?2
+         on conflict (workspace_id, assistant_id, day) do update set answers = answers + excluded.answers,
              input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens",
     )?
-    .execute((workspace_id, assistant_id, day(now), input_tokens, output_tokens))?;
+    .execute((workspace_id, assistant_id, day(now), answers, input_tokens, output_tokens))?;
     Ok(())
 }

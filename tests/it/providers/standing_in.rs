@@ -41,14 +41,35 @@ async fn retry_after_is_heeded_where_there_is_time_for_it() {
     llm.next(Script::fails(429, "slow down").header("retry-after-ms", "50")).next(Script::says(["Within 30 days."]));
     let answer = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
     assert_eq!((answer.text().as_str(), llm.received().len()), ("Within 30 days.", 2));
-    // Too long a pause is not waited for, and nobody knocks before it is over.
-    llm.next(Script::fails(429, "slow down").header("retry-after", "60"));
+    // Too long a pause is not waited for, because somebody else can begin at once; and nobody knocks before it is over.
+    llm.next(Script::fails(429, "slow down").header("retry-after", "10"));
     for failure in ["rate_limited", "resting"] {
         let answer = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
         let why = receipt(&owner, &answer).await;
         assert_eq!((&why["servedBy"], &why["fallbacks"][0]["failure"]), (&json!("builtin/extractive"), &json!(failure)));
     }
     assert_eq!(llm.received().len(), 3);
+}
+
+#[tokio::test]
+async fn silence_is_borne_as_long_as_the_provider_is_allowed() {
+    let usual = illumichat::llm::Timeouts::default();
+    assert_eq!((usual.first_byte.as_secs(), usual.idle.as_secs()), (20, 30));
+    let llm = LlmServer::start().await;
+    let (_app, owner, assistant) = desk(&llm, json!({}), |config| {
+        let openai = config.providers.get_mut("openai").unwrap();
+        (openai.first_byte_seconds, openai.idle_seconds) = (Some(1), Some(1));
+    })
+    .await;
+    // Before its first word somebody else takes the turn.
+    llm.next(Script::silent());
+    let answer = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
+    let why = receipt(&owner, &answer).await;
+    assert_eq!((&why["servedBy"], &why["fallbacks"][0]["failure"]), (&json!("builtin/extractive"), &json!("timeout")));
+    // After it nobody can; what was said stays.
+    llm.next(Script::says(["Every purchase ", "never said"]).silent_after(1));
+    let answer = owner.ask("/api/chat", question(&assistant, QUESTION)).await;
+    assert_eq!((&answer.finish()["finishReason"], answer.text().trim()), (&json!("error"), "Every purchase"));
 }
 
 #[tokio::test]

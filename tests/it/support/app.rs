@@ -29,7 +29,7 @@ pub struct TestApp {
     http: reqwest::Client,
 }
 
-/// The product with settings that suit most tests: limits off, the small deterministic embedder, a short linger.
+/// The product with settings that suit most tests: limits off, the model asked for nothing but answers, the small deterministic embedder, a short linger.
 pub async fn spawn_app() -> TestApp {
     TestApp::with(|_| {}).await
 }
@@ -52,6 +52,7 @@ impl TestApp {
     async fn open(folder: tempfile::TempDir, clock: Clock, model: Model, change: impl FnOnce(&mut Config)) -> TestApp {
         let mut config = Config { data_dir: folder.path().join("data"), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         config.limits.enabled = false;
+        (config.chat.titles, config.chat.rewrite_questions) = (false, false);
         config.reader = Some(env!("CARGO_BIN_EXE_illumichat").into());
         change(&mut config);
         let listener = bind(config.listen).await.unwrap();

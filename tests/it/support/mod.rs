@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod app;
+pub mod gguf;
 pub mod hub;
 pub mod issuer;
 pub mod llm_server;

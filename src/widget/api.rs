@@ -234,6 +234,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted
         let (hash, now) = (sha256_hex(token), app.now());
         let found = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
         let session = found.filter(|session| session.id == *id).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
+        let session = guard::note_use(app, &opened.workspace_id, session).await?;
         let session = identify(app, &opened, session, identity).await?;
         return Ok(SessionReply::Resumed(Json(opened_session(app, &opened, session, token.clone())?)));
     }

@@ -9,6 +9,7 @@ use crate::{clock::Timestamp, conversations::model::VisitorMetadata, db::Tx, err
 /// How long a session lasts after its last use.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
+#[derive(Clone)]
 pub struct Session {
     pub id: String,
     pub conversation_id: Option<String>,

@@ -235,13 +235,15 @@ async fn a_session_lasts_thirty_days_from_its_last_use() {
     let visitor = app.nobody();
     let (session, token) = session_of(&visitor, &assistant, json!({})).await;
     assert_eq!(session["expiresAt"], "2026-04-01T09:00:00.000Z");
-    let history = || visitor.send(with_token(&visitor, Method::GET, &path(&assistant, "history"), &token));
-    for _ in 0..3 {
+    let address = path(&assistant, "session");
+    let resume = || visitor.post(&address, json!({"sessionId": session["sessionId"], "sessionToken": token}));
+    for expires_at in ["2026-04-30T09:00:00.000Z", "2026-05-29T09:00:00.000Z", "2026-06-27T09:00:00.000Z"] {
         clock.advance(Duration::from_secs(29 * 24 * 3600));
-        history().await.expect(200);
+        assert_eq!(resume().await.expect(200)["expiresAt"], expires_at);
     }
     clock.advance(Duration::from_secs(30 * 24 * 3600));
-    history().await.expect_error(401, "unauthorized:widget");
+    resume().await.expect_error(401, "unauthorized:widget");
+    visitor.send(with_token(&visitor, Method::GET, &path(&assistant, "history"), &token)).await.expect_error(401, "unauthorized:widget");
 }
 
 #[tokio::test]

@@ -9,9 +9,9 @@ use super::{
     align, builtin, events,
     events::{Event, FinishReason},
     filter::Filter,
-    find,
     guard::Guard,
     log::Log,
+    passages::{Passage, retrieve, sources_of},
     prompt,
     receipt::{Fallback, Receipt},
     rounds::Rounds,
@@ -64,30 +64,6 @@ impl Work {
             is_visitor: self.is_visitor,
             is_draft: self.is_draft,
         }
-    }
-}
-
-/// A passage that was found, and the number of its source. Passages of one document are one source.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Passage {
-    pub source: i64,
-    pub document_id: String,
-    pub title: String,
-    pub headings: Vec<String>,
-    pub text: String,
-    pub url: Option<String>,
-    pub page: Option<i64>,
-    pub start: i64,
-    pub end: i64,
-    pub score: f64,
-    pub keyword_rank: Option<i64>,
-    pub vector_rank: Option<i64>,
-}
-
-impl Passage {
-    /// Title and headings, for the model.
-    pub(super) fn heading(&self) -> String {
-        std::iter::once(self.title.as_str()).chain(self.headings.iter().map(String::as_str)).collect::<Vec<_>>().join(" › ")
     }
 }
 
@@ -248,7 +224,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
         None
     } else {
         let model = answerers.first().filter(|_| !is_spent);
-        Some(find::passages(work, draft, model).await?)
+        Some(retrieve(work, draft, model).await?)
     };
     draft.receipt.mark("retrieved", work.began, work.app.now());
     // 3. Whether the documents answer it.
@@ -270,7 +246,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     if grounded && !answerable && toolbox.is_empty() {
         draft.receipt.decision.why = "the documents do not answer the question".to_owned();
         EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
-        say(work, draft, &builtin::not_found(work));
+        builtin::refuse(work, draft);
         return Ok(End::Stop);
     }
     let passages = if answerable { passages } else { Vec::new() };
@@ -298,25 +274,6 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     }
     toolbox.close().await;
     builtin::answer(work, draft, &passages, polite).await
-}
-
-/// The sources that these passages belong to, each with its best passage's beginning.
-pub(super) fn sources_of(passages: &[Passage]) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for passage in passages {
-        if sources.iter().all(|source| source.index != passage.source) {
-            sources.push(Source {
-                index: passage.source,
-                document_id: passage.document_id.clone(),
-                title: passage.title.clone(),
-                url: passage.url.clone(),
-                page: passage.page,
-                snippet: events::shorten(&passage.text.split_whitespace().collect::<Vec<_>>().join(" "), 240),
-                score: (passage.score * 10_000.0).round() / 10_000.0,
-            });
-        }
-    }
-    sources
 }
 
 /// Shows those that have not been shown.
@@ -366,7 +323,7 @@ async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages:
             Ok(Spoken { calls, text, .. }) if !calls.is_empty() && rounds.may_go_on() => rounds.run(work, draft, toolbox, text, calls).await,
             Ok(Spoken { end, .. }) => {
                 if draft.text.is_empty() {
-                    say(work, draft, &builtin::not_found(work));
+                    builtin::refuse(work, draft);
                 }
                 let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
                 draft.citations = align::citations(&draft.text, &known);
@@ -454,7 +411,7 @@ async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, reques
     if !is_open && opening.trim_start().starts_with(prompt::NOT_IN_SOURCES) {
         if spoken.calls.is_empty() {
             "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
-            say(work, draft, &builtin::not_found(work));
+            builtin::refuse(work, draft);
         }
         return Ok(spoken);
     }

@@ -7,21 +7,19 @@ use poem_openapi::{
     payload::Json,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
+    config::{WidgetAgent, WidgetConfig},
     guard::{self, Opened, Visitor, find_session, get_session, key, no_session, open},
     identity::{self, Identity},
     store::{self, NewSession, Session},
 };
 use crate::{
-    access,
     answering::{self, Answers, Asked, Asker, ChatMessage, ChatReply, ChatRole, Question, check_messages, delivered, reply_stream},
     app::App,
-    assistants::settings::{LeadForm, Switch, Theme, Uploads},
     clock::Timestamp,
     contacts,
-    conversations::{self, Channel, Message, MessageRole, handoff, model::{ConversationStatus, Handler}},
+    conversations::{self, Channel, Message, MessageRole, model::{ConversationStatus, Handler, VisitorMetadata}},
     db::Tx,
     error::{Error, Result},
     http::{Counted, Listing, Paging, Tag},
@@ -29,34 +27,10 @@ use crate::{
     providers,
     inbox::Live,
     secrets::sha256_hex,
+    workspaces::model::is_language_tag,
 };
 
 pub struct WidgetApi;
-
-/// What the widget needs to draw itself.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
-pub struct WidgetConfig {
-    assistant_id: String,
-    name: String,
-    avatar_url: Option<String>,
-    welcome_message: Option<String>,
-    suggested_questions: Vec<String>,
-    theme: Theme,
-    locale: Option<String>,
-    strings: std::collections::BTreeMap<String, String>,
-    lead_form: LeadForm,
-    tickets: Switch,
-    handoff: WidgetHandoff,
-    uploads: Uploads,
-}
-
-#[derive(Debug, Object)]
-pub struct WidgetHandoff {
-    enabled: bool,
-    /// Whether somebody is there.
-    online: bool,
-}
 
 #[derive(ApiResponse)]
 pub enum ConfigReply {
@@ -76,19 +50,9 @@ pub struct OpenSession {
     session_id: Option<String>,
     session_token: Option<String>,
     #[serde(deserialize_with = "crate::http::object")]
-    metadata: Option<Metadata>,
+    metadata: Option<VisitorMetadata>,
     /// Who the page says that the visitor is; also of a session that is resumed.
     identity: Option<Identity>,
-}
-
-/// Where the visitor is. Shown to the people of the workspace.
-#[derive(Object, Deserialize, serde::Serialize)]
-#[serde(default)]
-#[derive(Default)]
-pub struct Metadata {
-    page: Option<String>,
-    referrer: Option<String>,
-    locale: Option<String>,
 }
 
 #[derive(Object)]
@@ -109,11 +73,6 @@ pub struct OpenedSession {
     unread: i64,
     /// The conversation so far, the oldest first.
     messages: Vec<Message>,
-}
-
-#[derive(Object)]
-pub struct WidgetAgent {
-    name: String,
 }
 
 #[derive(Object)]
@@ -154,26 +113,11 @@ impl WidgetApi {
     #[oai(path = "/:assistant_id/config", method = "get", operation_id = "get_widget_config")]
     async fn get_widget_config(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, #[oai(name = "If-None-Match")] if_none_match: Header<Option<String>>) -> Result<ConfigReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-        let Opened { assistant, workspace_id } = open(&app, &visitor, &assistant_id)?;
-        let state = app.db.read(|connection| handoff::state(connection, &workspace_id, None, &assistant.handoff, app.now()))?;
-        let etag = format!("\"{}-{}\"", assistant.etag().trim_matches('"'), u8::from(state.online));
+        let config = WidgetConfig::of(&app, open(&app, &visitor, &assistant_id)?)?;
+        let etag = config.etag();
         if if_none_match.0.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)) {
             return Ok(ConfigReply::Unchanged(etag));
         }
-        let config = WidgetConfig {
-            assistant_id: assistant.id,
-            name: assistant.name,
-            avatar_url: assistant.avatar_url,
-            welcome_message: assistant.welcome_message,
-            suggested_questions: assistant.suggested_questions,
-            theme: assistant.widget.theme,
-            locale: assistant.widget.locale,
-            strings: assistant.widget.strings,
-            lead_form: assistant.widget.lead_form,
-            tickets: assistant.widget.tickets,
-            handoff: WidgetHandoff { enabled: assistant.handoff.enabled, online: state.online },
-            uploads: assistant.widget.uploads,
-        };
         Ok(ConfigReply::Config(Json(config), etag, "private, max-age=60".to_owned()))
     }
 
@@ -212,7 +156,7 @@ impl WidgetApi {
             Some(session) => (session, None),
             None => {
                 app.limits.widget_session.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-                let (session, token) = new_session(&app, &opened, &Metadata::default(), Identity::default()).await?;
+                let (session, token) = new_session(&app, &opened, VisitorMetadata::default(), Identity::default()).await?;
                 (session, Some(token))
             }
         };
@@ -290,6 +234,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted
         let (hash, now) = (sha256_hex(token), app.now());
         let found = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
         let session = found.filter(|session| session.id == *id).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
+        let session = guard::note_use(app, &opened.workspace_id, session).await?;
         let session = identify(app, &opened, session, identity).await?;
         return Ok(SessionReply::Resumed(Json(opened_session(app, &opened, session, token.clone())?)));
     }
@@ -297,7 +242,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted
         return Err(no_session("Resuming a session needs its `sessionToken`."));
     }
     app.limits.widget_session.check(&key(visitor, assistant_id)).map_err(widget)?;
-    let (session, token) = new_session(app, &opened, &body.metadata.unwrap_or_default(), identity).await?;
+    let (session, token) = new_session(app, &opened, body.metadata.unwrap_or_default(), identity).await?;
     Ok(SessionReply::New(Json(opened_session(app, &opened, session, token)?)))
 }
 
@@ -308,10 +253,7 @@ fn opened_session(app: &App, opened: &Opened, session: Session, token: String) -
             Some(id) => conversations::store::find_conversation(connection, &opened.workspace_id, id)?,
             None => None,
         };
-        let agent = match conversation.as_ref().and_then(|conversation| conversation.assignee_id.as_ref()) {
-            Some(id) => access::store::find_user(connection, id)?.map(|user| WidgetAgent { name: user.name }),
-            None => None,
-        };
+        let agent = WidgetAgent::find(connection, conversation.as_ref().and_then(|conversation| conversation.assignee_id.as_deref()))?;
         // Of a contact that was only claimed, nothing is shown.
         let contact = match session.contact_id.as_ref().filter(|_| session.verified) {
             Some(id) => contacts::store::find_contact(connection, &opened.workspace_id, id)?,
@@ -366,11 +308,12 @@ pub(super) fn link_contact(app: &App, tx: &Tx<'_>, workspace_id: &str, conversat
     Ok(())
 }
 
-pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata, identity: Identity) -> Result<(Session, String)> {
+pub(super) async fn new_session(app: &App, opened: &Opened, metadata: VisitorMetadata, identity: Identity) -> Result<(Session, String)> {
     let now = app.now();
     let token = app.ids.secret(40);
-    let short = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(2_000).collect::<String>());
-    let metadata = json!({"page": short(&metadata.page), "referrer": short(&metadata.referrer), "locale": short(&metadata.locale)}).to_string();
+    let short = |text: Option<String>| text.map(|text| text.chars().take(2_000).collect::<String>());
+    let metadata = VisitorMetadata { page: short(metadata.page), referrer: short(metadata.referrer), locale: metadata.locale.filter(|tag| is_language_tag(tag)) };
+    let stored = serde_json::to_string(&metadata)?;
     let (app_, id, hash, expires_at) = (app.clone(), app.new_id(prefix::SESSION), sha256_hex(&token), now.plus(store::LIFETIME));
     let (workspace_id, assistant_id) = (opened.workspace_id.clone(), opened.assistant.id.clone());
     let verified = app.db.read(|connection| identity::is_verified(app, connection, opened, &identity))?;
@@ -388,7 +331,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
                 workspace_id: &workspace_id,
                 assistant_id: &assistant_id,
                 token_hash: &hash,
-                metadata: &metadata,
+                metadata: &stored,
                 conversation_id: earlier.as_deref(),
                 contact_id: contact.as_deref(),
                 verified,
@@ -396,7 +339,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
                 expires_at,
             };
             store::insert_session(tx, &new)?;
-            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, last_used_at: now, expires_at })
+            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, metadata: Some(metadata), last_used_at: now, expires_at })
         })
         .await
         .map_err(widget)?;
@@ -427,7 +370,7 @@ async fn ask(app: &App, answers: &Answers, live: &Live, opened: Opened, session:
         Some(id) => app.db.read(|connection| contacts::store::find_contact(connection, &opened.workspace_id, id))?.and_then(|contact| contact.name),
         None => None,
     };
-    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
+    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), metadata: session.metadata.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
     // Two first questions at once belong to one conversation: the second waits until the first has made it.
     let (conversation_id, _turn) = match &session.conversation_id {
         Some(id) => (Some(id.clone()), None),

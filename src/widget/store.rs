@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{clock::Timestamp, db::Tx, error::Result};
+use crate::{clock::Timestamp, conversations::model::VisitorMetadata, db::Tx, error::Result};
 
 /// How long a session lasts after its last use.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
+#[derive(Clone)]
 pub struct Session {
     pub id: String,
     pub conversation_id: Option<String>,
     pub contact_id: Option<String>,
     /// Whether the page has proved who its visitor is.
     pub verified: bool,
+    /// Where the visitor is, as the page has said it.
+    pub metadata: Option<VisitorMetadata>,
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -46,11 +49,19 @@ pub fn insert_session(tx: &Tx<'_>, new: &NewSession<'_>) -> Result<()> {
 pub fn find_session(connection: &Connection, workspace_id: &str, assistant_id: &str, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
     Ok(connection
         .prepare_cached(
-            "select id, conversation_id, last_used_at, expires_at, contact_id, verified from widget_sessions
+            "select id, conversation_id, last_used_at, expires_at, contact_id, verified, metadata from widget_sessions
              where workspace_id = ?1 and assistant_id = ?2 and token_hash = ?3 and expires_at > ?4",
         )?
         .query_row((workspace_id, assistant_id, token_hash, now), |row| {
-            Ok(Session { id: row.get(0)?, conversation_id: row.get(1)?, last_used_at: row.get(2)?, expires_at: row.get(3)?, contact_id: row.get(4)?, verified: row.get(5)? })
+            Ok(Session {
+                id: row.get(0)?,
+                conversation_id: row.get(1)?,
+                last_used_at: row.get(2)?,
+                expires_at: row.get(3)?,
+                contact_id: row.get(4)?,
+                verified: row.get(5)?,
+                metadata: serde_json::from_str(&row.get::<_, String>(6)?).ok(),
+            })
         })
         .optional()?)
 }

@@ -1,19 +1,12 @@
-//! From a question in a conversation to the passages for it: the question put so that it can be understood alone, where a
-//! model is there to do so, and the search.
+//! A follow-up question put so that it can be understood alone, where a model is there to do so.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 
-use super::run::{Draft, Passage, Work};
-use crate::{
-    error::{Code, Result},
-    knowledge::{self, model::Mode},
-    llm::{self, Answerer, Event, Message},
-};
+use super::run::{Draft, Work};
+use crate::llm::{self, Answerer, Event, Message};
 
-/// How many passages an answer is made from, where the assistant does not say.
-const PASSAGES: usize = 6;
 /// How long a model may take to put a question anew. The search does without, after that.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(2);
 /// Of the conversation before, so many turns, each cut to so many characters.
@@ -21,65 +14,9 @@ const TURNS: usize = 6;
 const TURN_CHARS: usize = 500;
 const MOST_CHARS: usize = 400;
 
-pub(super) struct Found {
-    pub passages: Vec<Passage>,
-    pub answerable: bool,
-}
-
-/// What the documents have for the question. `model` is the one that will answer, where it may be asked.
-pub(super) async fn passages(work: &Work, draft: &mut Draft, model: Option<&Answerer>) -> Result<Found> {
-    draft.receipt.resolved = resolve(work, draft, model).await;
-    let settings = &work.assistant.retrieval;
-    let mut options = knowledge::SearchOptions {
-        limit: settings.top_k.and_then(|count| usize::try_from(count).ok()).unwrap_or(PASSAGES),
-        min_confidence: settings.min_score,
-        ..knowledge::SearchOptions::default()
-    };
-    options.weights.vector = settings.weights.vector.unwrap_or(options.weights.vector);
-    options.weights.keyword = settings.weights.keyword.unwrap_or(options.weights.keyword);
-    let question = knowledge::Question { text: work.question.clone(), earlier: work.earlier.clone(), resolved: draft.receipt.resolved.clone() };
-    let result = match knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await {
-        // Without the embedding model the words alone still find something.
-        Err(error) if error.code() == Code::Unavailable => {
-            tracing::warn!(?error, "searching by keywords alone");
-            options.mode = Mode::Keyword;
-            knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await?
-        }
-        other => other?,
-    };
-    draft.receipt.decision.confidence = Some(result.confidence);
-    draft.receipt.decision.min_confidence = Some(result.min_confidence);
-    let mut documents: Vec<String> = Vec::new();
-    let passages = result
-        .data
-        .into_iter()
-        .map(|hit| {
-            let place = documents.iter().position(|id| *id == hit.document_id).unwrap_or_else(|| {
-                documents.push(hit.document_id.clone());
-                documents.len() - 1
-            });
-            Passage {
-                source: i64::try_from(place).unwrap_or(0) + 1,
-                document_id: hit.document_id,
-                title: hit.title,
-                headings: hit.headings,
-                text: hit.text,
-                url: hit.url,
-                page: hit.page,
-                start: hit.start,
-                end: hit.end,
-                score: hit.score,
-                keyword_rank: hit.keyword.map(|signal| signal.rank),
-                vector_rank: hit.vector.map(|signal| signal.rank),
-            }
-        })
-        .collect();
-    Ok(Found { passages, answerable: result.answerable })
-}
-
 /// A follow-up question ("and for gift cards?") as one that can be understood alone. Nothing where it is the first one, where
 /// no provider's model is there, or where that one fails: the search then has the earlier questions to go by.
-async fn resolve(work: &Work, draft: &mut Draft, model: Option<&Answerer>) -> Option<String> {
+pub(super) async fn resolve(work: &Work, draft: &mut Draft, model: Option<&Answerer>) -> Option<String> {
     let route = match model {
         Some(Answerer::Provider(route)) if route.takes_tools() && work.app.config.chat.rewrite_questions && !work.earlier.is_empty() => route,
         _ => return None,

@@ -46,7 +46,8 @@ pub struct HandoffState {
 pub fn state(connection: &Connection, workspace_id: &str, conversation: Option<&Conversation>, settings: &Handoff, now: Timestamp) -> Result<HandoffState> {
     let workspace = workspaces::store::find_settings(connection, workspace_id)?;
     let zone = workspace.zone();
-    let hours = workspace.opening_hours.as_ref();
+    let hours = workspace.hours();
+    let hours = hours.as_ref();
     let is_open = hours.is_none_or(|hours| hours.is_open(now, &zone));
     let online = is_open && presence::count(connection, workspace_id, now)? > 0;
     let opens_at = if is_open { None } else { hours.and_then(|hours| hours.next_opening(now, &zone)) };

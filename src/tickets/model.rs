@@ -9,7 +9,7 @@ use crate::{
     contacts::model::check_tags,
     db::words,
     error::{Error, Result},
-    workspaces::model::{TicketSettings, TicketTarget},
+    workspaces::model::{SlaTargets, TicketTarget},
 };
 
 words! {
@@ -52,7 +52,7 @@ impl Priority {
         if word == "medium" { Some(Priority::Normal) } else { Priority::ALL.into_iter().find(|priority| priority.word() == word) }
     }
 
-    pub fn target(self, settings: &TicketSettings) -> TicketTarget {
+    pub fn target(self, settings: &SlaTargets) -> TicketTarget {
         match self {
             Priority::Critical => settings.critical,
             Priority::High => settings.high,

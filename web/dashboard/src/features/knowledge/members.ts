@@ -12,7 +12,7 @@ export const addMember = (ws: string, id: string, body: { userId: string; role: 
   unwrap(api.POST("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id } }, body }));
 
 export const changeMember = (ws: string, id: string, userId: string, role: ProjectRole) =>
-  unwrap(api.PATCH("/api/workspaces/{ws}/projects/{id}/members/{user_id}", { params: { path: { ws, id, user_id: userId } }, body: { role } }));
+  unwrap(api.PATCH("/api/workspaces/{ws}/projects/{id}/members/{userId}", { params: { path: { ws, id, userId } }, body: { role } }));
 
 export const removeMember = (ws: string, id: string, userId: string) =>
-  unwrap(api.DELETE("/api/workspaces/{ws}/projects/{id}/members/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+  unwrap(api.DELETE("/api/workspaces/{ws}/projects/{id}/members/{userId}", { params: { path: { ws, id, userId } } }));

@@ -5,7 +5,7 @@ import { knowledgeKeys } from "./queries.ts";
 
 export const listProjectMembers = (ws: string, id: string) => ({
   queryKey: [...knowledgeKeys.project(ws, id), "members"] as const,
-  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id } } })),
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id }, query: { limit: 100 } } })),
 });
 
 export const addMember = (ws: string, id: string, body: { userId: string; role: ProjectRole }) =>

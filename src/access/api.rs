@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     Anyone, Member, Person,
     cookie::{self, clear_cookie, new_session, session_cookie},
-    credentials::{check_password_rules, require_second_factor, sign_in_user},
+    credentials::{check_password_rules, give_back_try, hash_password, require_second_factor, sign_in_user, take_try},
     model::{SESSION_REMEMBERED, SESSION_SHORT, Session, Token, User, check_avatar, check_name},
     second_factor::record_account,
     store::{self, LinkKind},
@@ -25,9 +25,9 @@ use crate::{
     audit::{self, Action, NewEntry},
     clock::Timestamp,
     error::{Error, Result},
-    http::{Body, Created, Listing, NoContent, Paging},
+    http::{Body, ClientAddress, Created, Listing, NoContent, Paging},
     ids::prefix,
-    secrets::{self, sha256_hex},
+    secrets::sha256_hex,
 };
 
 pub struct AuthApi;
@@ -55,9 +55,9 @@ pub struct LinkToken {
 #[derive(Object)]
 pub struct SessionState {
     #[oai(skip_serializing_if_is_none)]
-    user: Option<User>,
+    pub user: Option<User>,
     #[oai(skip_serializing_if_is_none)]
-    expires: Option<Timestamp>,
+    pub expires: Option<Timestamp>,
 }
 
 #[derive(Object, Deserialize)]
@@ -100,18 +100,13 @@ pub struct NewToken {
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Object)]
-pub struct Sessions {
-    data: Vec<Session>,
-}
-
-/// Answers with who is signed in now, and the cookie.
-async fn signed_in(app: &App, request: &Request, who: &Anyone, user_id: &str, remember: bool) -> Result<Response<Json<SessionState>>> {
+/// Signs somebody in: what they are answered, and the cookie.
+pub(super) async fn signed_in(app: &App, request: &Request, address: ClientAddress, user_id: &str, remember: bool) -> Result<(SessionState, String)> {
     let lifetime = if remember { SESSION_REMEMBERED } else { SESSION_SHORT };
     let user_agent = request.header(poem::http::header::USER_AGENT).map(str::to_owned);
-    let (token, expires) = new_session(app, user_id, lifetime, user_agent, who.address).await?;
+    let (token, expires) = new_session(app, user_id, lifetime, user_agent, address).await?;
     let user = app.db.read(|connection| store::find_user(connection, user_id))?;
-    Ok(with_cookie(SessionState { user, expires: Some(expires) }, &session_cookie(app, &token, lifetime)))
+    Ok((SessionState { user, expires: Some(expires) }, session_cookie(app, &token, lifetime)))
 }
 
 pub fn with_cookie<T: ToJSON>(body: T, cookie: &str) -> Response<Json<T>> {
@@ -125,17 +120,20 @@ impl AuthApi {
     async fn sign_in(&self, app: Data<&App>, request: &Request, who: Anyone, body: Body<Credentials>) -> Result<Response<Json<SessionState>>> {
         let user_id = sign_in_user(&app, &body.0.email, &body.0.password, who.address).await?;
         require_second_factor(&app, &user_id, body.0.code.as_deref(), who.address).await?;
-        signed_in(&app, request, &who, &user_id, body.0.remember).await
+        let (state, cookie) = signed_in(&app, request, who.address, &user_id, body.0.remember).await?;
+        Ok(with_cookie(state, &cookie))
     }
 
     /// Sign in with a one-time link from the command line
     #[oai(path = "/signin/link", method = "post", operation_id = "sign_in_with_link")]
     async fn sign_in_with_link(&self, app: Data<&App>, request: &Request, who: Anyone, body: Body<LinkToken>) -> Result<Response<Json<SessionState>>> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+        take_try(&app, who.address)?;
         let (hash, now) = (sha256_hex(&body.0.token), app.now());
         let user_id = app.db.write(move |tx| store::take_link(tx, LinkKind::SignIn, &hash, now)).await?.flatten();
         let user_id = user_id.ok_or_else(|| Error::unauthorized("This link has been used or has expired. Make a new one, or sign in with your password.").context("auth"))?;
-        signed_in(&app, request, &who, &user_id, true).await
+        give_back_try(&app, who.address);
+        let (state, cookie) = signed_in(&app, request, who.address, &user_id, true).await?;
+        Ok(with_cookie(state, &cookie))
     }
 
     /// Who is signed in
@@ -205,8 +203,7 @@ impl AccountApi {
         sign_in_user(&app, &email, &body.0.current_password, who.address)
             .await
             .map_err(|error| if error.code() == crate::error::Code::Unauthorized { Error::invalid("currentPassword", "is wrong") } else { error })?;
-        let (ids, password) = (app.ids.clone(), body.0.new_password);
-        let hash = tokio::task::spawn_blocking(move || secrets::hash_password(&password, &ids)).await.map_err(Error::internal)??;
+        let hash = hash_password(&app, body.0.new_password).await?;
         let (now, record_ids) = (app.now(), app.ids.clone());
         app.db
             .write(move |tx| {
@@ -220,8 +217,10 @@ impl AccountApi {
 
     /// Where one is signed in
     #[oai(path = "/sessions", method = "get", operation_id = "list_sessions")]
-    async fn list_sessions(&self, app: Data<&App>, who: Person) -> Result<Json<Sessions>> {
-        app.db.read(|connection| Ok(Json(Sessions { data: store::list_sessions(connection, &who.user_id, &who.session_id, app.now())? })))
+    async fn list_sessions(&self, app: Data<&App>, who: Person, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Session>> {
+        let paging = Paging::new(limit.0, offset.0, false)?;
+        let (data, total) = app.db.read(|connection| store::list_sessions(connection, &who.user_id, &who.session_id, app.now(), paging))?;
+        Ok(Listing { data, total, paging, flat: false })
     }
 
     /// Sign out on one browser

@@ -200,12 +200,12 @@ impl<'a> ApiExtractor<'a> for Person {
         let app = app(request)?;
         if let Some(token) = bearer(request)? {
             // A good token is known and still not enough; a bad one is just that.
-            find_token(app, token)?;
+            app.limits.api.check(&find_token(app, token)?.id)?;
             return Err(Error::forbidden("An API token cannot do this. Sign in with your browser.").into());
         }
         let session = find_session(request, app)?.ok_or_else(not_signed_in)?;
-        refuse_foreign_write(request, app)?;
         app.limits.api.check(&session.user_id)?;
+        refuse_foreign_write(request, app)?;
         touch_session(app, &session, None);
         Ok(Person { user_id: session.user_id, session_id: session.id, address: address(request)? })
     }
@@ -230,19 +230,17 @@ impl<'a> ApiExtractor<'a> for Known {
         let known = match bearer(request)? {
             Some(token) => {
                 let token = find_token(app, token)?;
+                app.limits.api.check(&token.id)?;
                 Known { user_id: token.user_id, only_workspace: Some(token.workspace_id), via: Via::Token { id: token.id } }
             }
             None => {
                 let session = find_session(request, app)?.ok_or_else(not_signed_in)?;
+                app.limits.api.check(&session.user_id)?;
                 refuse_foreign_write(request, app)?;
                 touch_session(app, &session, None);
                 Known { user_id: session.user_id, only_workspace: None, via: Via::Session { id: session.id } }
             }
         };
-        app.limits.api.check(match &known.via {
-            Via::Session { .. } => &known.user_id,
-            Via::Token { id } => id,
-        })?;
         Ok(known)
     }
 }
@@ -308,6 +306,7 @@ fn touch_session(app: &App, session: &SessionRow, workspace_id: Option<&str>) {
     });
 }
 
+/// Whoever has good credentials is counted before anything else is looked at: every request costs, whatever its answer.
 fn caller(request: &Request, least: Role) -> Result<Caller> {
     let app = app(request)?;
     let address = address(request)?;
@@ -315,6 +314,7 @@ fn caller(request: &Request, least: Role) -> Result<Caller> {
     let caller = match bearer(request)? {
         Some(token) => {
             let token = find_token(app, token)?;
+            app.limits.api.check(&token.id)?;
             if scope.workspace_id.as_ref().is_some_and(|id| *id != token.workspace_id) {
                 return Err(Error::not_found("workspace"));
             }
@@ -322,13 +322,13 @@ fn caller(request: &Request, least: Role) -> Result<Caller> {
         }
         None => {
             let session = find_session(request, app)?.ok_or_else(not_signed_in)?;
+            app.limits.api.check(&session.user_id)?;
             refuse_foreign_write(request, app)?;
             let (workspace_id, role) = workspace_of(request, app, &session, &scope)?;
             touch_session(app, &session, Some(&workspace_id));
             Caller { user_id: session.user_id, workspace_id, role, via: Via::Session { id: session.id }, flat: scope.flat, address }
         }
     };
-    app.limits.api.check(&caller.limit_key())?;
     if caller.role < least {
         return Err(Error::forbidden(format!("This takes the role {} or more in this workspace; yours is {}.", least.name(), caller.role.name())));
     }

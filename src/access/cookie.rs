@@ -30,8 +30,13 @@ pub(super) fn read_named<'a>(request: &'a Request, wanted: &str) -> Option<&'a s
 
 /// `Set-Cookie` for a session. Host-only; Secure where the world reaches us by https.
 pub fn session_cookie(app: &App, token: &str, lifetime: Duration) -> String {
+    own_cookie(app, COOKIE, token, "/", lifetime)
+}
+
+/// The same for what waits in a browser while somebody signs in, for the addresses under `path` alone.
+pub(super) fn own_cookie(app: &App, name: &str, value: &str, path: &str, lifetime: Duration) -> String {
     let secure = if app.config.public_url().starts_with("https://") { "; Secure" } else { "" };
-    format!("{COOKIE}={token}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime.as_secs())
+    format!("{name}={value}; Path={path}; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime.as_secs())
 }
 
 pub fn clear_cookie(app: &App) -> String {

@@ -1,9 +1,6 @@
 //! Passwords and one-time links: checking them, and what they are worth.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -31,22 +28,60 @@ pub fn check_password_rules(field: &str, password: &str) -> Result<()> {
 
 /// The user with this email and password. An unknown email takes as long as a wrong password and says the same.
 pub async fn sign_in_user(app: &App, email: &str, password: &str, address: ClientAddress) -> Result<String> {
-    let key = super::model::email_key(email);
-    let network = address.limit_key();
-    let throttled = |error: Error| error.context("auth");
-    app.limits.signin_address.check(&network).map_err(throttled)?;
-    app.limits.signin_account.check(&(network, key)).map_err(throttled)?;
+    // No longer than an email can be: whatever is typed is remembered for a while.
+    let account = (address.limit_key(), super::model::email_key(email).chars().take(254).collect::<String>());
+    take_try(app, address)?;
+    app.limits.signin_account.take(&account, app.now()).map_err(|error| error.context("auth"))?;
     let found = app.db.read(|connection| store::find_password(connection, email))?;
     let password = password.to_owned();
     let (user_id, hash) = found.map_or((None, None), |(id, hash)| (Some(id), hash));
-    let matches = tokio::task::spawn_blocking(move || secrets::verify_password(&password, hash.as_deref())).await.map_err(Error::internal)?;
+    let matches = slowly(move || secrets::verify_password(&password, hash.as_deref())).await?;
     match user_id {
-        Some(user_id) if matches => Ok(user_id),
+        Some(user_id) if matches => {
+            give_back_try(app, address);
+            app.limits.signin_account.forget(&account);
+            Ok(user_id)
+        }
         user_id => {
             refused(app, user_id, address, "password").await?;
             Err(Error::unauthorized("The email or the password is wrong.").context("auth"))
         }
     }
+}
+
+/// Counts a try at something secret from an address: a password, a link, an answer of an issuer's. Only so many may fail.
+///
+/// # Errors
+/// `rate_limit:auth` while there is a wait.
+pub fn take_try(app: &App, address: ClientAddress) -> Result<()> {
+    app.limits.signin_address.take(&address.limit_key(), app.now()).map_err(|error| error.context("auth"))
+}
+
+/// The try was a right one, and costs nothing.
+pub fn give_back_try(app: &App, address: ClientAddress) {
+    app.limits.signin_address.give_back(&address.limit_key());
+}
+
+/// A password's hash, which takes some tens of milliseconds.
+///
+/// # Errors
+/// Only where hashing itself fails.
+pub async fn hash_password(app: &App, password: String) -> Result<String> {
+    let ids = app.ids.clone();
+    slowly(move || secrets::hash_password(&password, &ids)).await?
+}
+
+/// Runs what hashes off the async workers, few at a time: each takes 19 MiB, and a thousand guessers must not take them all.
+async fn slowly<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    static AT_ONCE: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(4);
+    let turn = AT_ONCE.acquire().await.map_err(Error::internal)?;
+    // The turn ends with the work, also where nobody waits for it any more.
+    let work = move || {
+        let done = work();
+        drop(turn);
+        done
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
 }
 
 /// Notes a sign-in that failed, of somebody known or of nobody: one write either way.
@@ -74,8 +109,7 @@ pub async fn require_second_factor(app: &App, user_id: &str, code: Option<&str>,
 
 /// Guessing six digits is slowed down for the account, wherever the guesses come from: who gets this far knows the password.
 pub(super) fn throttle_codes(app: &App, user_id: &str) -> Result<()> {
-    let anywhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    app.limits.signin_account.check(&(anywhere, format!("code {user_id}"))).map_err(|error| error.context("totp"))
+    app.limits.signin_codes.check(&user_id.to_owned()).map_err(|error| error.context("auth"))
 }
 
 /// Whether this is a code of the user's app or a recovery code, which is used up by that.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     Anyone,
-    credentials::check_password_rules,
+    credentials::{check_password_rules, give_back_try, hash_password, take_try},
     model::{check_email, email_key},
     second_factor::record_account,
     store,
@@ -24,7 +24,7 @@ use crate::{
     http::{Body, NoContent, Tag},
     jobs::{self, Job, NewJob},
     mail::{self, Letter},
-    secrets::{self, sha256_hex},
+    secrets::sha256_hex,
 };
 
 /// The kind of job that answers a forgotten password.
@@ -54,9 +54,10 @@ impl PasswordApi {
         if !mail::is_configured(&app) {
             return Err(Error::conflict("This server sends no mail. Ask whoever runs it for a new password: `illumichat user reset-password` sets one.").context("auth"));
         }
-        let network = who.address.limit_key();
-        app.limits.signin_address.check(&network).map_err(|error| error.context("auth"))?;
-        app.limits.signin_account.check(&(network, format!("forgot {}", email_key(&email)))).map_err(|error| error.context("auth"))?;
+        // Each letter counts: there is no right try, and nobody's mailbox is to be filled.
+        take_try(&app, who.address)?;
+        let account = (who.address.limit_key(), format!("forgot {}", email_key(&email)));
+        app.limits.signin_account.take(&account, app.now()).map_err(|error| error.context("auth"))?;
         let (ids, now) = (app.ids.clone(), app.now());
         let job = NewJob { kind: RESET_JOB, workspace_id: None, payload: json!({"email": email}), lane: None, run_at: now };
         app.db.write(move |tx| jobs::enqueue(tx, &ids, now, &job)).await?;
@@ -67,23 +68,24 @@ impl PasswordApi {
     /// Set a new password with the link of the letter; every session ends
     #[oai(path = "/reset", method = "post", operation_id = "reset_password")]
     async fn reset_password(&self, app: Data<&App>, who: Anyone, body: Body<ResetPassword>) -> Result<NoContent> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+        take_try(&app, who.address)?;
         check_password_rules("password", &body.0.password)?;
         let (token_hash, ids, password, now) = (sha256_hex(&body.0.token), app.ids.clone(), body.0.password, app.now());
         let invalid = || Error::unauthorized("This link has been used or has expired. Ask for a new one.").context("auth");
         if !app.db.read(|connection| store::reset_exists(connection, &token_hash, now))? {
             return Err(invalid());
         }
-        let hashing = ids.clone();
-        let hash = tokio::task::spawn_blocking(move || secrets::hash_password(&password, &hashing)).await.map_err(Error::internal)??;
+        let hash = hash_password(&app, password).await?;
         app.db
             .write(move |tx| {
                 let user_id = store::take_reset(tx, &token_hash, now)?.ok_or_else(invalid)?;
+                store::hand_over_unverified(tx, &user_id, now)?;
                 store::set_password(tx, &user_id, &hash, now)?;
                 store::delete_sessions(tx, &user_id, None)?;
                 record_account(tx, &ids, now, &NewEntry::new(Action::PasswordReset).by(&user_id).on(&user_id).from(who.address.0).with(json!({"by": "mail"})))
             })
             .await?;
+        give_back_try(&app, who.address);
         Ok(NoContent)
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     clock::Timestamp,
     db::{Tx, on_unique},
     error::{Error, Result},
+    http::Paging,
 };
 
 const USER: &str = "id, email, name, totp_enabled, created_at, updated_at, avatar_url";
@@ -55,6 +56,26 @@ pub fn set_avatar(tx: &Tx<'_>, id: &str, avatar_url: Option<&str>, now: Timestam
 
 pub fn rename_user(tx: &Tx<'_>, id: &str, name: &str, now: Timestamp) -> Result<()> {
     tx.prepare_cached("update users set name = ?2, updated_at = ?3 where id = ?1")?.execute((id, name, now))?;
+    Ok(())
+}
+
+/// Notes whether nobody has shown yet that the user's email is theirs.
+pub fn set_unverified(tx: &Tx<'_>, id: &str, is_unverified: bool) -> Result<()> {
+    tx.prepare_cached("update users set email_unverified = ?2 where id = ?1")?.execute((id, is_unverified))?;
+    Ok(())
+}
+
+/// Somebody has shown that an email is theirs. Where an account had been made with it that nobody had shown that for, it is
+/// theirs from now on: every way in that whoever made it may know is closed.
+pub fn hand_over_unverified(tx: &Tx<'_>, user_id: &str, now: Timestamp) -> Result<()> {
+    let changed = tx
+        .prepare_cached("update users set email_unverified = 0, password_hash = null, updated_at = ?2 where id = ?1 and email_unverified = 1")?
+        .execute((user_id, now))?;
+    if changed > 0 {
+        delete_totp(tx, user_id, now)?;
+        delete_sessions(tx, user_id, None)?;
+        tx.prepare_cached("delete from api_tokens where user_id = ?1")?.execute([user_id])?;
+    }
     Ok(())
 }
 
@@ -233,12 +254,13 @@ pub fn touch_session(tx: &Tx<'_>, id: &str, workspace_id: Option<&str>, now: Tim
     Ok(())
 }
 
-pub fn list_sessions(connection: &Connection, user_id: &str, current: &str, now: Timestamp) -> Result<Vec<Session>> {
+/// The last used first, and how many there are in all.
+pub fn list_sessions(connection: &Connection, user_id: &str, current: &str, now: Timestamp, paging: Paging) -> Result<(Vec<Session>, i64)> {
     let mut statement = connection.prepare_cached(
         "select id, user_agent, address, created_at, last_used_at, expires_at from sessions
-         where user_id = ?1 and expires_at > ?2 order by last_used_at desc, row desc",
+         where user_id = ?1 and expires_at > ?2 order by last_used_at desc, row desc limit ?3 offset ?4",
     )?;
-    let rows = statement.query_map((user_id, now), |row| {
+    let rows = statement.query_map((user_id, now, paging.limit, paging.offset), |row| {
         let id: String = row.get(0)?;
         Ok(Session {
             current: id == current,
@@ -250,7 +272,10 @@ pub fn list_sessions(connection: &Connection, user_id: &str, current: &str, now:
             expires_at: row.get(5)?,
         })
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let rows = rows.collect::<rusqlite::Result<_>>()?;
+    let total =
+        connection.prepare_cached("select count(*) from sessions where user_id = ?1 and expires_at > ?2")?.query_row((user_id, now), |row| row.get(0))?;
+    Ok((rows, total))
 }
 
 /// Whether there was such a session of this user's.

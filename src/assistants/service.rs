@@ -19,6 +19,9 @@ use crate::{
     providers, workspaces,
 };
 
+/// What the secret is sealed for by which a page's server signs who its visitor is.
+pub const WIDGET_SECRET: &str = "widget.identity";
+
 /// The assistant, for somebody who may use it: 404 where there is none in the workspace, 403 where it is not theirs to use.
 pub fn get_usable(app: &App, connection: &Connection, who: &Caller, id: &str) -> Result<Assistant> {
     let assistant = store::find_assistant(connection, &who.workspace_id, id)?.ok_or_else(|| Error::not_found("assistant"))?;
@@ -121,9 +124,19 @@ pub fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, user_id: &str, before: O
         check_model(app, tx, workspace_id, &assistant.model)?;
     }
     let now = app.now();
+    // Not part of what an assistant is: it is neither shown nor brought back with a version.
+    let mut assistant = assistant.clone();
+    let secret = assistant.widget.identity_secret.take();
+    let assistant = &assistant;
     let fields = Fields::of(assistant)?;
+    if before.is_none() {
+        store::insert_assistant(tx, workspace_id, assistant)?;
+    }
+    if let Some(secret) = &secret {
+        store::put_widget_secret(tx, workspace_id, &assistant.id, &app.key.seal(secret, WIDGET_SECRET, &app.ids)?, now)?;
+    }
     match before {
-        None => store::insert_assistant(tx, workspace_id, assistant)?,
+        None => {}
         Some(before) => {
             let old = Fields::of(before)?;
             if old == fields {

@@ -29,6 +29,10 @@ pub struct Widget {
     pub proactive: Proactive,
     /// Whether the widget says what it was made with.
     pub branding: Option<bool>,
+    /// With it a page's server signs who its visitor is. Taken, kept sealed, and never shown.
+    #[oai(write_only)]
+    #[serde(skip_serializing)]
+    pub identity_secret: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Object, Serialize, Deserialize)]
@@ -127,6 +131,9 @@ pub struct RetrievalWeights {
 
 impl Widget {
     pub fn check(&mut self) -> Result<()> {
+        if self.identity_secret.as_ref().is_some_and(|secret| !(16..=200).contains(&secret.chars().count())) {
+            return Err(Error::invalid("widget.identitySecret", "must have 16 to 200 characters"));
+        }
         if self.domains.len() > 100 {
             return Err(Error::invalid("widget.domains", "must have at most 100 entries"));
         }

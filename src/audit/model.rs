@@ -26,6 +26,7 @@ macro_rules! actions {
 }
 
 actions! {
+    SignedUp "account.created",
     SignedIn "session.created",
     SignInFailed "session.refused",
     SignedOut "session.ended",

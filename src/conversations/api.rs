@@ -108,9 +108,10 @@ impl ConversationsApi {
             get_seen(connection, &who, &id)?;
             let data = store::list_messages(connection, &who.workspace_id, &id, before.0, paging.limit)?;
             let total = store::count_messages(connection, &who.workspace_id, &id)?;
-            let offset = match (data.first(), before.0) {
-                (Some(_), None) => total - i64::try_from(data.len()).unwrap_or(total),
-                _ => 0,
+            // No two have the same time, so that these are where those before the first of them end.
+            let offset = match data.first() {
+                Some(first) => store::count_messages_before(connection, &who.workspace_id, &id, first.created_at)?,
+                None => 0,
             };
             Ok(Json(Messages { data, total, limit: paging.limit, offset }))
         })

@@ -51,7 +51,7 @@ pub fn is_online(connection: &Connection, workspace_id: &str, now: Timestamp) ->
 }
 
 fn is_online_in(connection: &Connection, workspace_id: &str, settings: &Settings, now: Timestamp) -> Result<bool> {
-    let is_open = settings.opening_hours.as_ref().is_none_or(|hours| hours.is_open(now, &settings.zone()));
+    let is_open = settings.hours().is_none_or(|hours| hours.is_open(now, &settings.zone()));
     Ok(is_open && presence::count(connection, workspace_id, now)? > 0)
 }
 
@@ -59,7 +59,7 @@ fn is_online_in(connection: &Connection, workspace_id: &str, settings: &Settings
 fn state(connection: &Connection, workspace_id: &str, conversation: &Conversation, offline_message: Option<&str>, words: &Sentences, now: Timestamp) -> Result<HandoffState> {
     let workspace = workspaces::store::find_settings(connection, workspace_id)?;
     let online = is_online_in(connection, workspace_id, &workspace, now)?;
-    let hours = workspace.opening_hours.as_ref().filter(|hours| !hours.is_open(now, &workspace.zone()));
+    let hours = workspace.hours().filter(|hours| !hours.is_open(now, &workspace.zone()));
     let opens_at = hours.and_then(|hours| hours.next_opening(now, &workspace.zone()));
     let reachable = match &conversation.contact_id {
         _ if conversation.channel == Channel::Sms => true,

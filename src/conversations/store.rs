@@ -392,6 +392,12 @@ pub fn count_messages(connection: &Connection, workspace_id: &str, conversation_
         .query_row((workspace_id, conversation_id), |row| row.get(0))?)
 }
 
+pub fn count_messages_before(connection: &Connection, workspace_id: &str, conversation_id: &str, before: Timestamp) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("select count(*) from messages where workspace_id = ?1 and conversation_id = ?2 and created_at < ?3")?
+        .query_row((workspace_id, conversation_id, before), |row| row.get(0))?)
+}
+
 pub fn find_message(connection: &Connection, workspace_id: &str, conversation_id: &str, id: &str) -> Result<Option<Message>> {
     Ok(connection
         .prepare_cached(&format!("select {MESSAGE} from messages where workspace_id = ?1 and conversation_id = ?2 and id = ?3"))?

@@ -44,6 +44,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     14 "0014_sms",
     15 "0015_following_up",
     16 "0016_embedding_models",
+    18 "0018_signing_up",
     19 "0019_told_and_seen",
     20 "0020_vector_counts",
 ];

@@ -87,6 +87,10 @@ impl<E: Endpoint> Endpoint for FrontEndpoint<E> {
         }
         // On errors too, which are made here; a page or a file may have said it already.
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        // What the API answers is one caller's, and of this moment; files and streams say themselves what may be kept.
+        if path.starts_with("/api/") && !response.headers().contains_key(header::CACHE_CONTROL) {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         if let Ok(value) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
         }

@@ -13,7 +13,9 @@ use governor::{
 };
 use poem::http::{HeaderMap, HeaderValue};
 
+use super::tries::Tries;
 use crate::{
+    clock::Timestamp,
     config,
     error::{Code, Error, Result},
 };
@@ -29,11 +31,11 @@ struct Limit<K: Hash + Eq + Clone> {
 
 /// What is left of a budget after a request, as `RateLimit-Limit`, `-Remaining` and `-Reset` tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Left {
-    limit: u32,
-    remaining: u32,
+pub(super) struct Left {
+    pub limit: u32,
+    pub remaining: u32,
     /// Seconds until the budget is whole again; for a refused request, until there is room for one.
-    reset: u64,
+    pub reset: u64,
 }
 
 tokio::task_local! {
@@ -57,7 +59,7 @@ pub(super) async fn told<T>(answering: impl Future<Output = T>, headers: impl Fn
         .await
 }
 
-fn note(left: Left) {
+pub(super) fn note(left: Left) {
     // Outside of a request (the command line) nobody is to be told.
     let _ = TIGHTEST.try_with(|tightest| {
         if tightest.get().is_none_or(|known| left.remaining <= known.remaining) {
@@ -126,8 +128,13 @@ pub struct Limits {
     pub site_reply: Limiter<(std::net::IpAddr, String)>,
     pub site_files: Limiter<(std::net::IpAddr, String)>,
     pub sms: Limiter<String>,
-    pub signin_account: Limiter<(std::net::IpAddr, String)>,
-    pub signin_address: Limiter<std::net::IpAddr>,
+    pub signin_account: Tries<(std::net::IpAddr, String)>,
+    pub signin_address: Tries<std::net::IpAddr>,
+    /// Codes of one user's second factor, wherever they come from: who gets that far knows the password. No growing waits, with
+    /// which a thief could keep the owner out.
+    pub signin_codes: Limiter<String>,
+    /// Ways to an OpenID Connect provider that one address begins: nothing is guessed there.
+    pub signin_begun: Limiter<std::net::IpAddr>,
 }
 
 impl Limits {
@@ -150,12 +157,14 @@ impl Limits {
             site_files: Limiter::per_minute(config.site_read, on),
             sms: Limiter::per_minute(config.sms, on),
             // Guessing a password stays slow also where the other limits are switched off.
-            signin_account: Limiter::new(config.signin_account, quarter, true),
-            signin_address: Limiter::new(config.signin_address, quarter, true),
+            signin_account: Tries::new(config.signin_account, quarter),
+            signin_address: Tries::new(config.signin_address, quarter),
+            signin_codes: Limiter::new(config.signin_account, quarter, true),
+            signin_begun: Limiter::new(config.signin_address.saturating_mul(10), quarter, true),
         }
     }
 
-    pub fn sweep(&self) {
+    pub fn sweep(&self, now: Timestamp) {
         self.api.sweep();
         self.chat.sweep();
         self.widget_read.sweep();
@@ -170,7 +179,9 @@ impl Limits {
         self.site_reply.sweep();
         self.site_files.sweep();
         self.sms.sweep();
-        self.signin_account.sweep();
-        self.signin_address.sweep();
+        self.signin_account.sweep(now);
+        self.signin_address.sweep(now);
+        self.signin_codes.sweep();
+        self.signin_begun.sweep();
     }
 }

@@ -12,6 +12,7 @@ mod openapi;
 mod page;
 mod render;
 mod tags;
+mod tries;
 
 pub use address::{ClientAddress, client_address};
 pub use body::{Body, Counted, Created, Found, NoContent, not_null, object, parse_json, patch, read_limited};
@@ -24,3 +25,4 @@ pub use openapi::complete as complete_openapi;
 pub use page::{Listing, Paging};
 pub use render::{ErrorBody, from_poem, respond};
 pub use tags::Tag;
+pub use tries::Tries;

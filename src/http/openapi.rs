@@ -104,7 +104,8 @@ pub fn complete(text: &str) -> Result<Value> {
     Ok(Value::Object(document))
 }
 
-fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
+fn complete_paths(paths: Map<String, Value>) -> Map<String, Value> {
+    let mut paths: Map<String, Value> = paths.into_iter().map(camel_case_parameters).collect();
     let mut flat = Vec::new();
     for (path, item) in paths.iter_mut() {
         let Some(operations) = item.as_object_mut() else { continue };
@@ -123,6 +124,30 @@ fn complete_paths(mut paths: Map<String, Value>) -> Map<String, Value> {
     }
     paths.extend(flat);
     paths
+}
+
+/// The framework names what is in an address as the code does. Clients read camelCase, but for the site-key API with its own
+/// contract.
+fn camel_case_parameters((path, mut item): (String, Value)) -> (String, Value) {
+    if path.starts_with("/api/v1/") {
+        return (path, item);
+    }
+    let operations = item.as_object_mut().into_iter().flat_map(|item| item.values_mut());
+    let parameters = operations.filter_map(|operation| operation.get_mut("parameters")?.as_array_mut()).flatten();
+    for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
+        parameter["name"] = Value::String(camel_case(parameter["name"].as_str().unwrap_or_default()));
+    }
+    let parts: Vec<String> = path.split('/').map(|part| if part.starts_with('{') { camel_case(part) } else { part.to_owned() }).collect();
+    (parts.join("/"), item)
+}
+
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |text, word| {
+        let mut letters = word.chars();
+        letters.next().map_or(text.clone(), |letter| format!("{text}{}{}", letter.to_ascii_uppercase(), letters.as_str()))
+    })
 }
 
 /// What may be left out of a change and cannot be taken away; see `body::not_null`.

@@ -44,6 +44,15 @@ pub struct Listing<T> {
     pub flat: bool,
 }
 
+impl<T> Listing<T> {
+    /// The part that was asked for of a list that is short enough to be read whole.
+    pub fn of(all: Vec<T>, paging: Paging) -> Self {
+        let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let (from, most) = (usize::try_from(paging.offset).unwrap_or(usize::MAX), usize::try_from(paging.limit).unwrap_or_default());
+        Listing { data: all.into_iter().skip(from).take(most).collect(), total, paging, flat: false }
+    }
+}
+
 impl<T: Send + Sync + Type + ToJSON + ParseFromJSON> IntoResponse for Listing<T> {
     fn into_response(self) -> Response {
         let total = HeaderValue::from(self.total);

@@ -3,7 +3,7 @@
 use poem::web::Data;
 use poem_openapi::{
     Object, OpenApi,
-    param::Path,
+    param::{Path, Query},
     payload::Json,
 };
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use crate::{
     access::{Caller, Editor, Member},
     app::App,
     error::{Code, Error, Result},
-    http::{Body, Created, NoContent, Tag},
+    http::{Body, Created, Listing, NoContent, Paging, Tag},
 };
 
 pub struct ProjectMembersApi;
@@ -32,11 +32,6 @@ pub struct AddProjectMember {
 #[derive(Object, Deserialize)]
 pub struct UpdateProjectMember {
     role: ProjectRole,
-}
-
-#[derive(Object)]
-pub struct ProjectMembers {
-    data: Vec<ProjectMember>,
 }
 
 /// The project that the address names, as far as the caller may see it.
@@ -57,9 +52,10 @@ pub(super) fn editable(app: &App, who: &Caller, id: &str) -> Result<i64> {
 impl ProjectMembersApi {
     /// Who sees a private project, besides the admins
     #[oai(path = "/:id/members", method = "get", operation_id = "list_project_members")]
-    async fn list_project_members(&self, app: Data<&App>, who: Member, id: Path<String>) -> Result<Json<ProjectMembers>> {
+    async fn list_project_members(&self, app: Data<&App>, who: Member, id: Path<String>, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<ProjectMember>> {
+        let paging = Paging::new(limit.0, offset.0, false)?;
         let project = seen(&app, &who, &id)?;
-        Ok(Json(ProjectMembers { data: app.db.read(|connection| store::list_members(connection, &who.workspace_id, project))? }))
+        Ok(Listing::of(app.db.read(|connection| store::list_members(connection, &who.workspace_id, project))?, paging))
     }
 
     /// Let somebody see a private project, or change its documents too

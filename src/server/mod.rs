@@ -152,7 +152,7 @@ async fn housekeeping(app: App, stop: CancellationToken) {
             _ = every.tick() => {}
             () = stop.cancelled() => return,
         }
-        app.limits.sweep();
+        app.limits.sweep(app.now());
         if let Err(error) = providers::refresh(&app).await {
             tracing::warn!(?error, "the lists of models were not asked for");
         }

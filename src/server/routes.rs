@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::health;
 use crate::{
-    access::{AccountApi, AuthApi, OidcApi, PasswordApi, SecondFactorApi, TokensApi},
+    access::{AccountApi, AuthApi, OidcApi, PasswordApi, SecondFactorApi, SecondStepApi, SignUpApi, TokensApi},
     analytics::AnalyticsApi,
     app::App,
     answering::{Answers, ChatApi, MessagesApi},
@@ -31,13 +31,13 @@ use crate::{
     web,
     webhooks::WebhooksApi,
     widget::{Cors, VisitorApi, WidgetApi, WidgetSecretApi},
-    workspaces::{AuditApi, InvitationsApi, MembersApi, OpenInvitationsApi, SetupApi, WorkspacesApi},
+    workspaces::{AuditApi, ColleaguesApi, InvitationsApi, MembersApi, OpenInvitationsApi, SetupApi, WorkspacesApi},
 };
 
 /// Every API there is, lowest floor first.
 fn service() -> OpenApiService<impl OpenApi, ()> {
-    let access = (AuthApi, PasswordApi, OidcApi, SecondFactorApi, SetupApi, AccountApi, TokensApi);
-    let people = (WorkspacesApi, MembersApi, InvitationsApi, OpenInvitationsApi, AuditApi);
+    let access = (AuthApi, SignUpApi, PasswordApi, OidcApi, SecondStepApi, SecondFactorApi, SetupApi, AccountApi, TokensApi);
+    let people = (WorkspacesApi, MembersApi, ColleaguesApi, InvitationsApi, OpenInvitationsApi, AuditApi);
     let assistants = (AssistantsApi, SharingApi, HistoryApi, ProvidersApi, ModelsApi);
     let knowledge = (ProjectsApi, DocumentsApi, ConnectionsApi, QaApi, ProjectMembersApi, SourcesApi);
     let conversations = (ChatApi, MessagesApi, ConversationsApi, FilesApi, InboxApi, MacrosApi, ViewsApi);

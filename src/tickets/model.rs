@@ -10,7 +10,7 @@ use crate::{
     conversations::Channel,
     db::words,
     error::{Error, Result},
-    workspaces::model::{TicketSettings, TicketTarget},
+    workspaces::model::{SlaTargets, TicketTarget},
 };
 
 words! {
@@ -55,7 +55,7 @@ impl Priority {
         if word == "medium" { Some(Priority::Normal) } else { Priority::ALL.into_iter().find(|priority| priority.word() == word) }
     }
 
-    pub fn target(self, settings: &TicketSettings) -> TicketTarget {
+    pub fn target(self, settings: &SlaTargets) -> TicketTarget {
         match self {
             Priority::Critical => settings.critical,
             Priority::High => settings.high,

@@ -267,9 +267,9 @@ fn check_links(connection: &Connection, workspace_id: &str, before: Option<&Tick
 /// By when a ticket of this priority is to be answered and resolved, from its beginning on, in opening hours.
 fn set_targets(connection: &Connection, workspace_id: &str, ticket: &mut Ticket) -> Result<()> {
     let settings = workspaces::store::find_settings(connection, workspace_id)?;
-    let target = ticket.priority.target(&settings.tickets);
+    let target = ticket.priority.target(&settings.sla_targets);
     let after = |minutes: Option<i64>| {
-        minutes.map(|minutes| match &settings.opening_hours {
+        minutes.map(|minutes| match &settings.hours() {
             Some(hours) => hours.add_open_time(ticket.created_at, minutes, &settings.zone()),
             None => Timestamp::from_millis(ticket.created_at.millis() + minutes * 60_000),
         })

@@ -125,7 +125,7 @@ fn open_ticket(context: &Context, tx: &Tx<'_>, arguments: &Value) -> Result<Tick
         return Err(Error::conflict("this conversation has enough tickets; add what is new in the conversation itself"));
     }
     let mut contact_id = conversation.contact_id.clone();
-    if contact_id.is_none() && workspaces::store::find_settings(tx, ws)?.tickets.contact_required && (text("name").is_none() || text("email").is_none()) {
+    if contact_id.is_none() && workspaces::store::find_settings(tx, ws)?.ticket_contact_required && (text("name").is_none() || text("email").is_none()) {
         return Err(Error::bad_request("ask the customer for their name and email first"));
     }
     if contact_id.is_none() && let Some(email) = text("email") {

@@ -7,11 +7,11 @@ use rusqlite::Connection;
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::{guard::Opened, store};
+use super::guard::Opened;
 use crate::{
     access::Editor,
     app::App,
-    assistants,
+    assistants::{self, service::WIDGET_SECRET},
     clock::Timestamp,
     contacts::{self, Contact, ContactSource, Seen},
     db::Tx,
@@ -19,8 +19,6 @@ use crate::{
     http::Tag,
     secrets::{hex, same},
 };
-
-const SEAL_PURPOSE: &str = "widget.identity";
 
 /// What a page says of its visitor.
 #[derive(Debug, Clone, Default, Object, Deserialize)]
@@ -44,8 +42,8 @@ pub fn sign(secret: &str, text: &str) -> String {
 /// Whether the page's server vouches for this identity.
 pub fn is_verified(app: &App, connection: &Connection, opened: &Opened, identity: &Identity) -> Result<bool> {
     let (Some(hash), Some(text)) = (&identity.hash, identity.external_id.as_ref().or(identity.email.as_ref())) else { return Ok(false) };
-    let Some(sealed) = store::find_secret(connection, &opened.workspace_id, &opened.assistant.id)? else { return Ok(false) };
-    let secret = app.key.open(&sealed, SEAL_PURPOSE)?;
+    let Some(sealed) = assistants::store::find_widget_secret(connection, &opened.workspace_id, &opened.assistant.id)? else { return Ok(false) };
+    let secret = app.key.open(&sealed, WIDGET_SECRET)?;
     Ok(same(sign(secret.reveal(), text), hash.trim().to_ascii_lowercase()))
 }
 
@@ -66,42 +64,47 @@ pub fn contact_of(app: &App, tx: &Tx<'_>, workspace_id: &str, identity: &Identit
     contacts::find_or_make(app, tx, workspace_id, &seen, ContactSource::Widget, now).map(|(contact, _)| Some(contact))
 }
 
-/// What an assistant's pages sign their visitors' identities with.
+/// What an assistant's pages sign their visitors' identities with, shown this once.
 #[derive(Object)]
 pub struct WidgetSecret {
     secret: String,
+}
+
+/// The same by its end.
+#[derive(Object)]
+pub struct WidgetSecretHint {
+    /// Like `…a1b2`; null where there is none yet.
+    hint: Option<String>,
 }
 
 pub struct WidgetSecretApi;
 
 #[OpenApi(prefix_path = "/api/workspaces/:ws/assistants", tag = "Tag::Assistants")]
 impl WidgetSecretApi {
-    /// The secret with which a page's server signs who its visitor is: `hash` = HMAC-SHA256 of `externalId`, else `email`, in hexadecimal
+    /// Whether there is a secret with which a page's server signs who its visitor is, by its last characters
     #[oai(path = "/:id/widget-secret", method = "get", operation_id = "get_widget_secret")]
-    async fn get_widget_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<WidgetSecret>> {
-        let found = app.db.read(|connection| {
+    async fn get_widget_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<WidgetSecretHint>> {
+        let sealed = app.db.read(|connection| {
             assistants::store::find_assistant(connection, &who.workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
-            store::find_secret(connection, &who.workspace_id, &id)
+            assistants::store::find_widget_secret(connection, &who.workspace_id, &id)
         })?;
-        match found {
-            Some(sealed) => Ok(Json(WidgetSecret { secret: app.key.open(&sealed, SEAL_PURPOSE)?.reveal().to_owned() })),
-            None => new_secret(&app, who.workspace_id.clone(), id.0).await,
-        }
+        let hint = sealed.map(|sealed| app.key.open(&sealed, WIDGET_SECRET)).transpose()?.map(|secret| secret.hint());
+        Ok(Json(WidgetSecretHint { hint }))
     }
 
-    /// A new secret; what was signed with the old one is a mere claim from now on
+    /// A new secret, shown this once: `hash` = HMAC-SHA256 of `externalId`, else `email`, with it, in hexadecimal. What was signed with the old one is a mere claim from now on
     #[oai(path = "/:id/widget-secret", method = "post", operation_id = "rotate_widget_secret")]
     async fn rotate_widget_secret(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<WidgetSecret>> {
-        app.db.read(|connection| assistants::store::find_assistant(connection, &who.workspace_id, &id))?.ok_or_else(|| Error::not_found("assistant"))?;
-        new_secret(&app, who.workspace_id.clone(), id.0).await
+        let secret = app.ids.secret(40);
+        let (sealed, now, workspace_id) = (app.key.seal(&secret, WIDGET_SECRET, &app.ids)?, app.now(), who.0.workspace_id);
+        app.db
+            .write(move |tx| {
+                assistants::store::find_assistant(tx, &workspace_id, &id)?.ok_or_else(|| Error::not_found("assistant"))?;
+                assistants::store::put_widget_secret(tx, &workspace_id, &id, &sealed, now)
+            })
+            .await?;
+        Ok(Json(WidgetSecret { secret }))
     }
-}
-
-async fn new_secret(app: &App, workspace_id: String, assistant_id: String) -> Result<Json<WidgetSecret>> {
-    let secret = app.ids.secret(40);
-    let (sealed, now) = (app.key.seal(&secret, SEAL_PURPOSE, &app.ids)?, app.now());
-    app.db.write(move |tx| store::put_secret(tx, &workspace_id, &assistant_id, &sealed, now)).await?;
-    Ok(Json(WidgetSecret { secret }))
 }
 
 #[cfg(test)]

@@ -386,7 +386,7 @@ fn make_ticket(app: &App, tx: &Tx<'_>, opened: &Opened, session: Option<&Session
     let ws = opened.workspace_id.as_str();
     let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.trim().is_empty());
     let known = session.and_then(|session| session.contact_id.clone());
-    if workspaces::store::find_settings(tx, ws)?.tickets.contact_required && known.is_none() {
+    if workspaces::store::find_settings(tx, ws)?.ticket_contact_required && known.is_none() {
         for (field, value) in [("name", &body.name), ("email", &body.email)] {
             if !given(value) {
                 return Err(Error::invalid(field, "is required"));

@@ -85,11 +85,12 @@ impl SetupApi {
     /// Make the first user and the first workspace, once
     #[oai(path = "/setup", method = "post", operation_id = "set_up")]
     async fn set_up(&self, app: Data<&App>, request: &Request, who: Anyone, body: Body<SetUp>) -> Result<Response<Json<SetUpDone>>> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+        access::take_try(&app, who.address)?;
         let body = body.0;
         let workspace = check_workspace_name("workspace", &body.workspace)?;
         let new = service::prepare_user(&app, &body.email, &body.name, Some(body.password)).await?;
         let (user_id, workspace_id) = service::set_up(&app, new, workspace, Some(sha256_hex(&body.token))).await?;
+        access::give_back_try(&app, who.address);
         let user_agent = request.header(poem::http::header::USER_AGENT).map(str::to_owned);
         let (token, expires) = new_session(&app, &user_id, SESSION_REMEMBERED, user_agent, who.address).await?;
         let user = app.db.read(|connection| access::store::find_user(connection, &user_id))?;

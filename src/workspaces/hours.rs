@@ -6,7 +6,7 @@ use jiff::{
     civil::{Date, Time, Weekday},
     tz::TimeZone,
 };
-use poem_openapi::Object;
+use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,32 +15,50 @@ use crate::{
 };
 
 /// From one local time to another on the same day, as `HH:MM`; `24:00` is the day's end.
-#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSpan {
     pub from: String,
     pub to: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Object, Serialize, Deserialize)]
-#[oai(rename_all = "camelCase")]
-#[serde(rename_all = "camelCase", default)]
+/// A day of the week.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize, Deserialize)]
+#[oai(rename = "Weekday", rename_all = "lowercase")]
+#[serde(rename_all = "lowercase")]
+pub enum Day {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+impl Day {
+    const ALL: [Day; 7] = [Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday];
+}
+
+/// The same span of time on several days, as settings have it.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+pub struct OpenTimes {
+    pub days: Vec<Day>,
+    /// `HH:MM`.
+    pub from: String,
+    /// `HH:MM`; `24:00` is the day's end.
+    pub to: String,
+}
+
+/// A week, by its days.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpeningHours {
-    #[oai(default)]
     pub monday: Vec<OpenSpan>,
-    #[oai(default)]
     pub tuesday: Vec<OpenSpan>,
-    #[oai(default)]
     pub wednesday: Vec<OpenSpan>,
-    #[oai(default)]
     pub thursday: Vec<OpenSpan>,
-    #[oai(default)]
     pub friday: Vec<OpenSpan>,
-    #[oai(default)]
     pub saturday: Vec<OpenSpan>,
-    #[oai(default)]
     pub sunday: Vec<OpenSpan>,
-    /// Dates like `2026-12-25` on which it is closed whatever the weekday.
-    #[oai(default)]
     pub closed_on: Vec<String>,
 }
 
@@ -48,6 +66,34 @@ pub struct OpeningHours {
 const MOST_DAYS: i32 = 800;
 
 impl OpeningHours {
+    /// From the form that settings have; none where nothing is said, which is always.
+    pub fn of(times: &[OpenTimes], closed_on: &[String]) -> Option<Self> {
+        let around_the_clock = OpenTimes { days: Day::ALL.to_vec(), from: "00:00".to_owned(), to: "24:00".to_owned() };
+        let times = match (times, closed_on) {
+            ([], []) => return None,
+            ([], _) => std::slice::from_ref(&around_the_clock),
+            (times, _) => times,
+        };
+        let mut hours = OpeningHours { closed_on: closed_on.to_vec(), ..OpeningHours::default() };
+        for OpenTimes { days, from, to } in times {
+            for day in days {
+                let spans = match day {
+                    Day::Monday => &mut hours.monday,
+                    Day::Tuesday => &mut hours.tuesday,
+                    Day::Wednesday => &mut hours.wednesday,
+                    Day::Thursday => &mut hours.thursday,
+                    Day::Friday => &mut hours.friday,
+                    Day::Saturday => &mut hours.saturday,
+                    Day::Sunday => &mut hours.sunday,
+                };
+                spans.push(OpenSpan { from: from.clone(), to: to.clone() });
+            }
+        }
+        let week = [&mut hours.monday, &mut hours.tuesday, &mut hours.wednesday, &mut hours.thursday, &mut hours.friday, &mut hours.saturday, &mut hours.sunday];
+        week.into_iter().for_each(|spans| spans.sort_by(|one, other| one.from.cmp(&other.from)));
+        Some(hours)
+    }
+
     fn spans(&self, weekday: Weekday) -> &[OpenSpan] {
         match weekday {
             Weekday::Monday => &self.monday,
@@ -70,17 +116,17 @@ impl OpeningHours {
                     return Err(Error::invalid(field(), "must have times like 09:00"));
                 };
                 if from >= to || from < end {
-                    return Err(Error::invalid(field(), "must have spans that end after they begin, in their order"));
+                    return Err(Error::invalid(field(), "must have spans that end after they begin and do not overlap"));
                 }
                 end = to;
                 any = true;
             }
         }
         if self.closed_on.iter().any(|date| date.parse::<Date>().is_err()) || self.closed_on.len() > 400 {
-            return Err(Error::invalid("settings.openingHours.closedOn", "must have dates like 2026-12-25, at most 400"));
+            return Err(Error::invalid("settings.closedOn", "must have dates like 2026-12-25, at most 400"));
         }
         if !any {
-            return Err(Error::invalid("settings.openingHours", "must be open at some time; null means always"));
+            return Err(Error::invalid("settings.openingHours", "must be open at some time; an empty list means always"));
         }
         Ok(())
     }

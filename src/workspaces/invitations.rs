@@ -104,6 +104,12 @@ impl InvitationsApi {
         invite(&app, who.0, body.0).await.map(Created)
     }
 
+    /// Send an invitation again: a new link for seven days more, in place of the one before
+    #[oai(path = "/:id/resend", method = "post", operation_id = "resend_invitation")]
+    async fn resend_invitation(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<Json<Invitation>> {
+        resend(&app, who.0, &id.0).await.map(Json)
+    }
+
     /// Take an invitation back
     #[oai(path = "/:id", method = "delete", operation_id = "delete_invitation")]
     async fn delete_invitation(&self, app: Data<&App>, who: Editor, id: Path<String>) -> Result<NoContent> {
@@ -134,8 +140,11 @@ impl OpenInvitationsApi {
     /// Accept an invitation, as the person signed in or as a new one
     #[oai(path = "/:token/accept", method = "post", operation_id = "accept_invitation")]
     async fn accept_invitation(&self, app: Data<&App>, request: &Request, who: Anyone, token: Path<String>, body: Body<AcceptInvitation>) -> Result<Response<Json<AcceptedInvitation>>> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
-        accept(&app, request, who, &token.0, body.0).await
+        access::take_try(&app, who.address)?;
+        let address = who.address;
+        let accepted = accept(&app, request, who, &token.0, body.0).await?;
+        access::give_back_try(&app, address);
+        Ok(accepted)
     }
 }
 
@@ -145,11 +154,9 @@ fn gone() -> Error {
 
 async fn invite(app: &App, who: Caller, body: CreateInvitation) -> Result<Invitation> {
     let email = check_email(&body.email)?;
-    if body.role == Role::Owner && who.role < Role::Owner {
-        return Err(Error::forbidden("Only an owner makes owners."));
-    }
+    owners_only(&who, body.role)?;
     let (now, token) = (app.now(), app.ids.secret(40));
-    let link = format!("{}/invitations/{token}", app.config.public_url());
+    let link = link(app, &token);
     let mut invitation =
         Invitation { id: app.new_id(prefix::INVITATION), email, role: body.role, invited_by: who.user_id.clone(), created_at: now, expires_at: now.plus(LIFETIME), link: None, mailed: None };
     let letter = if mail::is_configured(app) { Some(mail::seal(app, &letter(app, &who, &invitation, &link)?)?) } else { None };
@@ -170,6 +177,41 @@ async fn invite(app: &App, who: Caller, body: CreateInvitation) -> Result<Invita
     app.jobs.wake();
     invitation.link = Some(link);
     invitation.mailed = Some(mailed);
+    Ok(invitation)
+}
+
+/// An owner's link is not for an admin, who could come in by it.
+fn owners_only(who: &Caller, role: Role) -> Result<()> {
+    if role == Role::Owner && who.role < Role::Owner { Err(Error::forbidden("Only an owner makes owners.")) } else { Ok(()) }
+}
+
+fn link(app: &App, token: &str) -> String {
+    format!("{}/invitations/{token}", app.config.public_url())
+}
+
+/// Only the hash of a link is kept, so that another one is made; from now on it is the sender's invitation.
+async fn resend(app: &App, who: Caller, id: &str) -> Result<Invitation> {
+    let (now, token) = (app.now(), app.ids.secret(40));
+    let link = link(app, &token);
+    let known = app.db.read(|connection| store::find_invitation(connection, &who.workspace_id, id, now))?.ok_or_else(|| Error::not_found("invitation"))?;
+    owners_only(&who, known.role)?;
+    let mut invitation = Invitation { invited_by: who.user_id.clone(), expires_at: now.plus(LIFETIME), ..known };
+    let letter = if mail::is_configured(app) { Some(mail::seal(app, &letter(app, &who, &invitation, &link)?)?) } else { None };
+    invitation.mailed = Some(letter.is_some());
+    let (ids, row) = (app.ids.clone(), invitation.clone());
+    app.db
+        .write(move |tx| {
+            if !store::renew_invitation(tx, &who.workspace_id, &row, &sha256_hex(&token), now)? {
+                return Err(Error::not_found("invitation"));
+            }
+            if let Some(sealed) = letter {
+                mail::enqueue(tx, &ids, now, Some(&who.workspace_id), &sealed)?;
+            }
+            audit::record(tx, &ids, now, &who.entry(Action::InvitationCreated).on(&row.id).with(json!({"email": row.email, "role": row.role.name(), "again": true})))
+        })
+        .await?;
+    app.jobs.wake();
+    invitation.link = Some(link);
     Ok(invitation)
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{service, store};
 use crate::{
-    access::{self, Caller, Editor, Role, Viewer},
+    access::{self, Caller, Editor, Member, Role, Viewer},
     app::App,
     audit::{self, Action},
     clock::Timestamp,
@@ -33,6 +33,14 @@ pub struct WorkspaceMember {
     pub role: Role,
     /// Since when.
     pub created_at: Timestamp,
+}
+
+/// Somebody who answers people, as whoever works beside them may know.
+#[derive(Debug, Clone, Object)]
+#[oai(rename_all = "camelCase")]
+pub struct Colleague {
+    pub user_id: String,
+    pub name: String,
 }
 
 #[derive(Object, Deserialize)]
@@ -61,6 +69,19 @@ impl MembersApi {
     async fn remove_member(&self, app: Data<&App>, who: Viewer, #[oai(name = "userId")] user_id: Path<String>) -> Result<NoContent> {
         remove(&app, who.0, user_id.0).await?;
         Ok(NoContent)
+    }
+}
+
+pub struct ColleaguesApi;
+
+#[OpenApi(prefix_path = "/api/workspaces/:ws/colleagues", tag = "Tag::Workspaces")]
+impl ColleaguesApi {
+    /// To whom a conversation or a ticket can be given: names and ids, for everybody who gives them; by name
+    #[oai(path = "/", method = "get", operation_id = "list_colleagues")]
+    async fn list_colleagues(&self, app: Data<&App>, who: Member, limit: Query<Option<i64>>, offset: Query<Option<i64>>) -> Result<Listing<Colleague>> {
+        let paging = Paging::new(limit.0, offset.0, false)?;
+        let (data, total) = app.db.read(|connection| store::list_colleagues(connection, &who.workspace_id, paging.limit, paging.offset))?;
+        Ok(Listing { data, total, paging, flat: false })
     }
 }
 

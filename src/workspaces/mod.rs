@@ -13,5 +13,5 @@ pub mod store;
 pub use api::{REMOVE_JOB, SetupApi, WorkspacesApi};
 pub use audit_api::AuditApi;
 pub use invitations::{InvitationsApi, OpenInvitationsApi};
-pub use members::MembersApi;
+pub use members::{ColleaguesApi, MembersApi};
 pub use model::Workspace;

@@ -6,7 +6,7 @@ use poem_openapi::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::hours::OpeningHours;
+use super::hours::{OpenTimes, OpeningHours};
 use crate::{
     access::{Role, model::check_name},
     clock::Timestamp,
@@ -48,9 +48,13 @@ pub struct Settings {
     pub locale: String,
     /// Whether members may make API tokens, or admins alone.
     pub members_may_create_tokens: bool,
-    /// When somebody is there; null: always.
-    pub opening_hours: Option<OpeningHours>,
-    pub tickets: TicketSettings,
+    /// When somebody is there, by the local time of `timeZone`; empty: always.
+    pub opening_hours: Vec<OpenTimes>,
+    /// Dates like `2026-12-25` on which it is closed whatever the weekday.
+    pub closed_on: Vec<String>,
+    pub sla_targets: SlaTargets,
+    /// Whether a visitor has to leave a name and an email with a ticket.
+    pub ticket_contact_required: bool,
     /// What models cost, by their names: analytics counts with it.
     pub model_prices: BTreeMap<String, ModelPrice>,
     /// After how many days conversations are deleted; null keeps them, or follows the instance.
@@ -78,19 +82,17 @@ pub struct TicketTarget {
 #[derive(Debug, Clone, Object, Serialize, Deserialize, PartialEq, Eq)]
 #[oai(rename_all = "camelCase")]
 #[serde(rename_all = "camelCase", default)]
-pub struct TicketSettings {
+pub struct SlaTargets {
     pub critical: TicketTarget,
     pub high: TicketTarget,
     pub normal: TicketTarget,
     pub low: TicketTarget,
-    /// Whether a visitor has to leave a name and an email with a ticket.
-    pub contact_required: bool,
 }
 
-impl Default for TicketSettings {
+impl Default for SlaTargets {
     fn default() -> Self {
         let hours = |first: i64, whole: i64| TicketTarget { first_response_minutes: Some(first * 60), resolution_minutes: Some(whole * 60) };
-        TicketSettings { critical: hours(1, 8), high: hours(4, 24), normal: hours(8, 48), low: hours(24, 120), contact_required: false }
+        SlaTargets { critical: hours(1, 8), high: hours(4, 24), normal: hours(8, 48), low: hours(24, 120) }
     }
 }
 
@@ -127,8 +129,10 @@ impl Default for Settings {
             region: "US".to_owned(),
             locale: "en".to_owned(),
             members_may_create_tokens: true,
-            opening_hours: None,
-            tickets: TicketSettings::default(),
+            opening_hours: Vec::new(),
+            closed_on: Vec::new(),
+            sla_targets: SlaTargets::default(),
+            ticket_contact_required: false,
             model_prices: BTreeMap::new(),
             retention_days: None,
             notify: Notify::default(),
@@ -137,38 +141,50 @@ impl Default for Settings {
     }
 }
 
-/// The settings may be sent in two forms: `openingHours` as a list of `{days, from, to}`, `slaTargets` and
-/// `ticketContactRequired` beside it. Both are put into the one that is kept; what is neither is left for the check.
-pub fn other_forms(change: &mut Value) {
-    let Some(change) = change.as_object_mut() else { return };
-    if let Some(targets) = change.remove("slaTargets") {
-        lay_into(change, "tickets", targets);
-    }
-    if let Some(required) = change.remove("ticketContactRequired") {
-        lay_into(change, "tickets", json!({ "contactRequired": required }));
-    }
-    let Some(Value::Array(spans)) = change.get("openingHours") else { return };
-    // A list says it all: what is on no line is closed.
-    let mut week = serde_json::Map::from_iter(WEEKDAYS.map(|day| (day.to_owned(), json!([]))));
-    for span in spans {
-        for day in span["days"].as_array().into_iter().flatten() {
-            let Some(name) = weekday(day) else { continue };
-            if let Some(Value::Array(spans)) = week.get_mut(name) {
-                spans.push(json!({"from": span["from"], "to": span["to"]}));
-            }
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+/// Settings may also be sent, and are stored by older versions, with `openingHours` by weekday and with what concerns tickets
+/// under `tickets`. That is put into the form that is kept; what is neither is left for the check.
+pub fn other_forms(settings: &mut Value) {
+    let Some(settings) = settings.as_object_mut() else { return };
+    if let Some(Value::Object(mut tickets)) = settings.remove("tickets") {
+        if let Some(required) = tickets.remove("contactRequired") {
+            settings.entry("ticketContactRequired").or_insert(required);
+        }
+        if let Value::Object(targets) = settings.entry("slaTargets").or_insert_with(|| json!({})) {
+            targets.extend(tickets);
         }
     }
-    change.insert("openingHours".to_owned(), Value::Object(week));
-}
-
-fn lay_into(change: &mut serde_json::Map<String, Value>, name: &str, more: Value) {
-    match (change.entry(name).or_insert_with(|| json!({})), more) {
-        (Value::Object(known), Value::Object(more)) => known.extend(more),
-        (known, more) => *known = more,
+    match settings.get_mut("openingHours") {
+        Some(Value::Object(week)) => {
+            let closed_on = week.remove("closedOn");
+            let week = std::mem::take(week);
+            let spans = WEEKDAYS.into_iter().flat_map(|day| {
+                let spans = week.get(day).and_then(Value::as_array).cloned().unwrap_or_default();
+                spans.into_iter().map(move |span| json!({"days": [day], "from": span["from"], "to": span["to"]}))
+            });
+            let mut spans: Vec<Value> = spans.collect();
+            if spans.is_empty() {
+                // Never open, which is refused; an empty list would mean always.
+                spans.push(json!({"days": [], "from": "00:00", "to": "24:00"}));
+            }
+            settings.insert("openingHours".to_owned(), Value::Array(spans));
+            if let Some(closed_on) = closed_on {
+                settings.insert("closedOn".to_owned(), closed_on);
+            }
+        }
+        Some(Value::Array(times)) => {
+            // A day may be told by its beginning or its number.
+            let days = times.iter_mut().filter_map(|times| times.get_mut("days")?.as_array_mut()).flatten();
+            days.for_each(|day| {
+                if let Some(name) = weekday(day) {
+                    *day = json!(name);
+                }
+            });
+        }
+        _ => {}
     }
 }
-
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 /// `"monday"`, `"Mon"` or 1; 7 is Sunday, as ISO 8601 counts.
 fn weekday(day: &Value) -> Option<&'static str> {
@@ -217,14 +233,14 @@ impl Settings {
         if self.model_prices.len() > 500 || self.model_prices.values().any(|price| !(0.0..=1e6).contains(&price.input) || !(0.0..=1e6).contains(&price.output)) {
             return Err(Error::invalid("settings.modelPrices", "must be prices of 0 or more for a million tokens"));
         }
-        if let Some(hours) = &self.opening_hours {
+        if let Some(hours) = self.hours() {
             hours.check()?;
         }
-        let tickets = &self.tickets;
+        let tickets = &self.sla_targets;
         for (name, target) in [("critical", tickets.critical), ("high", tickets.high), ("normal", tickets.normal), ("low", tickets.low)] {
             let minutes = [target.first_response_minutes, target.resolution_minutes];
             if minutes.into_iter().flatten().any(|minutes| !(1..=525_600).contains(&minutes)) {
-                return Err(Error::invalid(format!("settings.tickets.{name}"), "must be 1 to 525600 minutes, or null"));
+                return Err(Error::invalid(format!("settings.slaTargets.{name}"), "must be 1 to 525600 minutes, or null"));
             }
         }
         if self.retention_days.is_some_and(|days| !(1..=36_500).contains(&days)) {
@@ -255,6 +271,11 @@ impl Settings {
         self.locale.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("de"))
     }
 
+    /// When the workspace is open; none: always.
+    pub fn hours(&self) -> Option<OpeningHours> {
+        OpeningHours::of(&self.opening_hours, &self.closed_on)
+    }
+
     /// The zone that the workspace's days are in.
     pub fn zone(&self) -> jiff::tz::TimeZone {
         jiff::tz::TimeZone::get(&self.time_zone).unwrap_or(jiff::tz::TimeZone::UTC)
@@ -268,16 +289,23 @@ mod tests {
     #[test]
     fn settings_may_be_sent_in_the_other_form() {
         let mut change = json!({
-            "openingHours": [{"days": ["mon", "Tuesday", 3], "from": "09:00", "to": "12:00"}, {"days": ["monday"], "from": "13:00", "to": "17:00"}],
-            "slaTargets": {"high": {"firstResponseMinutes": 5}},
-            "ticketContactRequired": true,
+            "openingHours": {"monday": [{"from": "09:00", "to": "12:00"}, {"from": "13:00", "to": "17:00"}], "sunday": [], "closedOn": ["2026-12-25"]},
+            "tickets": {"high": {"firstResponseMinutes": 5}, "contactRequired": true},
         });
         other_forms(&mut change);
-        let hours = &change["openingHours"];
-        assert_eq!(hours["monday"], json!([{"from": "09:00", "to": "12:00"}, {"from": "13:00", "to": "17:00"}]));
-        assert_eq!((&hours["wednesday"][0]["from"], &hours["sunday"]), (&json!("09:00"), &json!([])));
-        assert_eq!(change["tickets"], json!({"high": {"firstResponseMinutes": 5}, "contactRequired": true}));
-        assert!(change.get("slaTargets").is_none() && change.get("ticketContactRequired").is_none());
+        let kept = json!({
+            "openingHours": [{"days": ["monday"], "from": "09:00", "to": "12:00"}, {"days": ["monday"], "from": "13:00", "to": "17:00"}],
+            "ticketContactRequired": true, "slaTargets": {"high": {"firstResponseMinutes": 5}}, "closedOn": ["2026-12-25"],
+        });
+        assert_eq!(change, kept);
+        other_forms(&mut change);
+        assert_eq!(change, kept);
+        let mut change = json!({"openingHours": [{"days": ["mon", "Tuesday", 3], "from": "09:00", "to": "12:00"}]});
+        other_forms(&mut change);
+        assert_eq!(change["openingHours"][0]["days"], json!(["monday", "tuesday", "wednesday"]));
+        let mut change = json!({"openingHours": null});
+        other_forms(&mut change);
+        assert_eq!(change, json!({"openingHours": null}));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     access::{
-        Role, User, check_password_rules,
+        Role, User, check_password_rules, hash_password,
         model::{check_email, check_name},
         store as people,
     },
@@ -16,7 +16,6 @@ use crate::{
     error::{Error, Result},
     events::{self, Kind, NewEvent},
     ids::{Ids, prefix},
-    secrets,
 };
 
 /// Somebody to be made, with what has been checked already.
@@ -33,8 +32,7 @@ pub async fn prepare_user(app: &App, email: &str, name: &str, password: Option<S
     let password_hash = match password {
         Some(password) => {
             check_password_rules("password", &password)?;
-            let ids = app.ids.clone();
-            Some(tokio::task::spawn_blocking(move || secrets::hash_password(&password, &ids)).await.map_err(Error::internal)??)
+            Some(hash_password(app, password).await?)
         }
         None => None,
     };
@@ -116,10 +114,12 @@ pub fn delete_user(tx: &Tx<'_>, ids: &Ids, user_id: &str, now: Timestamp) -> Res
     if let Some(name) = store::find_workspace_with_last_owner(tx, user_id)? {
         return Err(Error::conflict(format!("They are the last owner of the workspace `{name}`. Make somebody else an owner first.")));
     }
-    for workspace_id in people::list_workspace_ids(tx, user_id)? {
-        tell_member(tx, ids, Kind::MemberLeft, &workspace_id, user_id, now)?;
+    let workspaces = people::list_workspace_ids(tx, user_id)?;
+    for workspace_id in &workspaces {
+        tell_member(tx, ids, Kind::MemberLeft, workspace_id, user_id, now)?;
     }
-    people::delete_user(tx, user_id)
+    people::delete_user(tx, user_id)?;
+    workspaces.iter().try_for_each(|workspace_id| store::delete_invitations_of(tx, workspace_id, user_id))
 }
 
 /// Tells that somebody has come or is about to go.

@@ -1,11 +1,12 @@
 //! The tables `workspaces` and `invitations`, and the people of a workspace.
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::Value;
 
 use super::{
     invitations::{Invitation, OpenInvitation},
-    members::WorkspaceMember,
-    model::{Settings, Workspace},
+    members::{Colleague, WorkspaceMember},
+    model::{Settings, Workspace, other_forms},
 };
 use crate::{
     access::{Role, model::email_key},
@@ -17,6 +18,15 @@ use crate::{
 const WORKSPACE: &str = "w.id, w.name, w.slug, w.description, w.default_model, w.allowed_models, w.settings, w.created_at, w.updated_at,
     (select count(*) from members c where c.workspace_id = w.id), (select count(*) from assistants a where a.workspace_id = w.id)";
 
+fn stored_settings(text: &str) -> Settings {
+    let mut stored: Value = serde_json::from_str(text).unwrap_or_default();
+    other_forms(&mut stored);
+    if stored["openingHours"].is_null() {
+        stored.as_object_mut().map(|stored| stored.remove("openingHours"));
+    }
+    serde_json::from_value(stored).unwrap_or_default()
+}
+
 fn workspace(row: &Row<'_>, role: Role) -> rusqlite::Result<Workspace> {
     Ok(Workspace {
         id: row.get(0)?,
@@ -27,7 +37,7 @@ fn workspace(row: &Row<'_>, role: Role) -> rusqlite::Result<Workspace> {
         role,
         default_model: row.get(4)?,
         allowed_models: serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default(),
-        settings: serde_json::from_str::<Settings>(&row.get::<_, String>(6)?).unwrap_or_default(),
+        settings: stored_settings(&row.get::<_, String>(6)?),
         created_at: row.get(7)?,
         updated_at: row.get(8)?,
         member_count: row.get(9)?,
@@ -119,7 +129,7 @@ pub fn find_models(connection: &Connection, id: &str) -> Result<(Option<String>,
 /// What the workspace's people have set for it.
 pub fn find_settings(connection: &Connection, id: &str) -> Result<Settings> {
     let found: Option<String> = connection.prepare_cached("select settings from workspaces where id = ?1")?.query_row([id], |row| row.get(0)).optional()?;
-    Ok(found.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    Ok(found.map(|text| stored_settings(&text)).unwrap_or_default())
 }
 
 /// After how many days each workspace deletes its conversations, where it does; `usual` where it does not say.
@@ -161,14 +171,26 @@ pub fn list_members(connection: &Connection, workspace_id: &str, limit: i64, off
     Ok((rows, total))
 }
 
+/// Those who answer people, by their names, and how many there are.
+pub fn list_colleagues(connection: &Connection, workspace_id: &str, limit: i64, offset: i64) -> Result<(Vec<Colleague>, i64)> {
+    let mut statement = connection.prepare_cached(
+        "select m.user_id, u.name from members m join users u on u.id = m.user_id
+         where m.workspace_id = ?1 and m.role <> 'guest' order by lower(u.name), m.row limit ?2 offset ?3",
+    )?;
+    let rows = statement.query_map((workspace_id, limit, offset), |row| Ok(Colleague { user_id: row.get(0)?, name: row.get(1)? }))?;
+    let rows = rows.collect::<rusqlite::Result<_>>()?;
+    let total = connection.prepare_cached("select count(*) from members where workspace_id = ?1 and role <> 'guest'")?.query_row([workspace_id], |row| row.get(0))?;
+    Ok((rows, total))
+}
+
 pub fn set_role(tx: &Tx<'_>, workspace_id: &str, user_id: &str, role: Role) -> Result<()> {
     tx.prepare_cached("update members set role = ?3 where workspace_id = ?1 and user_id = ?2")?.execute((workspace_id, user_id, role))?;
-    Ok(())
+    delete_invitations_of(tx, workspace_id, user_id)
 }
 
 pub fn delete_member(tx: &Tx<'_>, workspace_id: &str, user_id: &str) -> Result<()> {
     tx.prepare_cached("delete from members where workspace_id = ?1 and user_id = ?2")?.execute((workspace_id, user_id))?;
-    Ok(())
+    delete_invitations_of(tx, workspace_id, user_id)
 }
 
 /// Takes everybody out, and with them their tokens: from then on the workspace is in nobody's reach.
@@ -202,24 +224,54 @@ pub fn insert_invitation(tx: &Tx<'_>, workspace_id: &str, invitation: &Invitatio
     Ok(())
 }
 
+const INVITATION: &str = "id, email, role, invited_by, created_at, expires_at";
+
+fn invitation(row: &Row<'_>) -> rusqlite::Result<Invitation> {
+    Ok(Invitation {
+        id: row.get(0)?,
+        email: row.get(1)?,
+        role: row.get(2)?,
+        invited_by: row.get(3)?,
+        created_at: row.get(4)?,
+        expires_at: row.get(5)?,
+        link: None,
+        mailed: None,
+    })
+}
+
+pub fn find_invitation(connection: &Connection, workspace_id: &str, id: &str, now: Timestamp) -> Result<Option<Invitation>> {
+    Ok(connection
+        .prepare_cached(&format!("select {INVITATION} from invitations where workspace_id = ?1 and id = ?2 and expires_at > ?3"))?
+        .query_row((workspace_id, id, now), invitation)
+        .optional()?)
+}
+
+/// Another link and another sender for an invitation that is still open, of the role that was looked at.
+pub fn renew_invitation(tx: &Tx<'_>, workspace_id: &str, invitation: &Invitation, token_hash: &str, now: Timestamp) -> Result<bool> {
+    Ok(tx
+        .prepare_cached(
+            "update invitations set token_hash = ?3, invited_by = ?4, expires_at = ?5 where workspace_id = ?1 and id = ?2 and expires_at > ?6 and role = ?7",
+        )?
+        .execute((workspace_id, &invitation.id, token_hash, &invitation.invited_by, invitation.expires_at, now, invitation.role))?
+        > 0)
+}
+
+/// Takes back what somebody sent who may not send it any more: they know the links, and could come back by them.
+pub fn delete_invitations_of(tx: &Tx<'_>, workspace_id: &str, user_id: &str) -> Result<()> {
+    tx.prepare_cached(
+        "delete from invitations where workspace_id = ?1 and invited_by = ?2 and not exists (
+             select 1 from members m where m.workspace_id = ?1 and m.user_id = ?2
+             and (m.role = 'owner' or (m.role = 'admin' and invitations.role <> 'owner')))",
+    )?
+    .execute((workspace_id, user_id))?;
+    Ok(())
+}
+
 pub fn list_invitations(connection: &Connection, workspace_id: &str, now: Timestamp, limit: i64, offset: i64) -> Result<(Vec<Invitation>, i64)> {
-    let mut statement = connection.prepare_cached(
-        "select id, email, role, invited_by, created_at, expires_at from invitations
-         where workspace_id = ?1 and expires_at > ?2 order by created_at desc, row desc limit ?3 offset ?4",
-    )?;
-    let rows = statement.query_map((workspace_id, now, limit, offset), |row| {
-        Ok(Invitation {
-            id: row.get(0)?,
-            email: row.get(1)?,
-            role: row.get(2)?,
-            invited_by: row.get(3)?,
-            created_at: row.get(4)?,
-            expires_at: row.get(5)?,
-            link: None,
-            mailed: None,
-        })
-    })?;
-    let rows = rows.collect::<rusqlite::Result<_>>()?;
+    let mut statement = connection.prepare_cached(&format!(
+        "select {INVITATION} from invitations where workspace_id = ?1 and expires_at > ?2 order by created_at desc, row desc limit ?3 offset ?4"
+    ))?;
+    let rows = statement.query_map((workspace_id, now, limit, offset), invitation)?.collect::<rusqlite::Result<_>>()?;
     let total = connection
         .prepare_cached("select count(*) from invitations where workspace_id = ?1 and expires_at > ?2")?
         .query_row((workspace_id, now), |row| row.get(0))?;

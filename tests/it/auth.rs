@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use illumichat::access::{self, Role, store::LinkKind};
+use illumichat::{
+    access::{self, Role, store::LinkKind},
+    clock::{Clock, Timestamp},
+};
 use serde_json::json;
 
 use crate::support::{TestApp, app::PASSWORD, spawn_app};
@@ -58,6 +61,61 @@ async fn a_guesser_is_slowed_down_and_the_owner_elsewhere_is_not_locked_out() {
 }
 
 #[tokio::test]
+async fn waits_grow_with_every_ten_that_fail_and_a_right_password_counts_for_nothing() {
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::held(Timestamp::from_millis(1_800_000_000_000)), |config| config.limits.signin_address = 1000).await;
+    let email = app.email_of(&app.owner().await);
+    let sign_in = async |password: &str| app.nobody().post("/api/auth/signin/credentials", json!({"email": email, "password": password})).await;
+    let minute = Duration::from_secs(60);
+    // A house where everybody signs in each morning, and somebody mistypes now and then.
+    for _ in 0..3 {
+        for _ in 0..9 {
+            assert_eq!(sign_in("wrong password").await.status, 401);
+        }
+        for _ in 0..4 {
+            assert_eq!(sign_in(PASSWORD).await.status, 200);
+        }
+    }
+    for wait in [15, 30, 60] {
+        for _ in 0..10 {
+            let reply = sign_in("wrong password").await;
+            assert_eq!(reply.header("ratelimit-limit"), "10");
+            reply.expect_error(401, "unauthorized:auth");
+        }
+        let refused = sign_in(PASSWORD).await;
+        assert_eq!(refused.header("retry-after"), (wait * 60).to_string(), "after {wait} minutes");
+        assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining"), refused.header("ratelimit-reset")), ("10", "0", refused.header("retry-after")));
+        refused.expect_error(429, "rate_limit:auth");
+        app.app.clock.advance(minute * wait - Duration::from_secs(1));
+        assert_eq!(sign_in(PASSWORD).await.header("retry-after"), "1");
+        app.app.clock.advance(Duration::from_secs(1));
+    }
+    assert_eq!(sign_in(PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn thirty_may_fail_from_one_address_whatever_they_try() {
+    let app = TestApp::with(|_| {}).await;
+    let email = app.email_of(&app.owner().await);
+    let nobody = app.nobody();
+    let guess = async |number: usize| nobody.post("/api/auth/signin/credentials", json!({"email": format!("nobody{number}@example.com"), "password": "wrong password"})).await;
+    for number in 0..10 {
+        guess(number).await.expect_error(401, "unauthorized:auth");
+        nobody.post("/api/auth/signin/link", json!({"token": "wrong"})).await.expect_error(401, "unauthorized:auth");
+        nobody.post("/api/invitations/wrong/accept", json!({})).await.expect_error(404, "not_found:api");
+        // What is right is free.
+        if number < 8 {
+            nobody.post("/api/auth/signin/credentials", json!({"email": email, "password": PASSWORD})).await.expect(200);
+        }
+    }
+    let refused = guess(30).await;
+    assert_eq!(refused.header("ratelimit-limit"), "30");
+    refused.expect_error(429, "rate_limit:auth");
+    nobody.post("/api/auth/signin/link", json!({"token": "wrong"})).await.expect_error(429, "rate_limit:auth");
+    nobody.post("/api/auth/password/reset", json!({"token": "wrong", "password": "long enough"})).await.expect_error(429, "rate_limit:auth");
+    nobody.post("/api/auth/setup", json!({"token": "wrong", "name": "A", "email": "a@example.com", "password": "long enough", "workspace": "A"})).await.expect_error(429, "rate_limit:auth");
+}
+
+#[tokio::test]
 async fn a_session_shows_who_is_signed_in_and_ends_with_sign_out() {
     let app = spawn_app().await;
     let person = app.owner().await;
@@ -94,7 +152,8 @@ async fn a_password_change_signs_out_every_other_browser() {
     let app = spawn_app().await;
     let person = app.owner().await;
     let (here, there) = (app.signed_in(&person).await, app.signed_in(&person).await);
-    assert_eq!(here.get("/api/me/sessions").await.expect(200)["data"].as_array().unwrap().len(), 2);
+    let sessions = here.get("/api/me/sessions?limit=1").await.expect(200);
+    assert_eq!((&sessions["total"], sessions["data"].as_array().unwrap().len()), (&json!(2), 1));
     here.post("/api/me/password", json!({"currentPassword": "wrong password", "newPassword": "another good one"})).await.expect_error(400, "bad_request:api");
     here.post("/api/me/password", json!({"currentPassword": PASSWORD, "newPassword": "another good one"})).await.expect(204);
     here.get("/api/me").await.expect(200);
@@ -145,4 +204,24 @@ async fn a_workspace_can_leave_tokens_to_its_admins() {
     member.post(&owner.path("/tokens"), json!({"name": "x"})).await.expect(201);
     owner.patch(&owner.path(""), json!({"settings": {"membersMayCreateTokens": false}})).await.expect(200);
     member.post(&owner.path("/tokens"), json!({"name": "y"})).await.expect_error(403, "forbidden:api");
+}
+
+#[tokio::test]
+async fn one_may_look_after_ones_own_sessions_alone() {
+    let app = spawn_app().await;
+    let person = app.owner().await;
+    let (here, there) = (app.signed_in(&person).await, app.signed_in(&person).await);
+    let stranger = app.signed_in(&app.owner().await).await;
+    let list = here.get("/api/me/sessions").await.expect(200);
+    let other = list["data"].as_array().unwrap().iter().find(|session| session["current"] == false).unwrap();
+    let one = format!("/api/me/sessions/{}", other["id"].as_str().unwrap());
+    stranger.delete(&one).await.expect_error(404, "not_found:api");
+    here.delete(&one).await.expect(204);
+    here.delete(&one).await.expect_error(404, "not_found:api");
+    there.get("/api/me").await.expect_error(401, "unauthorized:api");
+    let third = app.signed_in(&person).await;
+    here.delete("/api/me/sessions").await.expect(204);
+    third.get("/api/me").await.expect_error(401, "unauthorized:api");
+    here.get("/api/me").await.expect(200);
+    stranger.get("/api/me").await.expect(200);
 }

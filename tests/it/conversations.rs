@@ -133,8 +133,10 @@ async fn list_messages_pages_backwards_and_tells_oldest_first() {
     assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "times strictly increase: {times:?}");
     let last = owner.get(&format!("{path}?limit=3")).await.expect(200);
     assert_eq!(last["data"].as_array().unwrap()[..], all["data"].as_array().unwrap()[5..]);
+    assert_eq!((&last["offset"], &last["limit"], &last["total"]), (&json!(5), &json!(3), &json!(8)));
     let before = owner.get(&format!("{path}?limit=3&before={}", times[5])).await.expect(200);
     assert_eq!(before["data"].as_array().unwrap()[..], all["data"].as_array().unwrap()[2..5]);
+    assert_eq!((&before["offset"], &all["offset"]), (&json!(2), &json!(0)), "how many there are before these");
     let first = owner.get(&format!("{path}?before={}", times[2])).await.expect(200);
     assert_eq!(first["data"].as_array().unwrap()[..], all["data"].as_array().unwrap()[..2]);
     assert_eq!(owner.get(&format!("{path}?before={}", times[0])).await.expect(200)["data"], json!([]));

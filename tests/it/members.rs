@@ -212,3 +212,69 @@ async fn settings_are_complete_and_checked() {
         assert_eq!(changed["settings"][field], good[field]);
     }
 }
+
+#[tokio::test]
+async fn resend_invitation_makes_another_link_in_place_of_the_one_before() {
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::held(Timestamp::from_millis(1_800_000_000_000)), |_| {}).await;
+    let owner = app.owner().await;
+    let (admin, member) = (app.colleague(&owner, Role::Admin).await, app.colleague(&owner, Role::Member).await);
+    let first = owner.post(&owner.path("/invitations"), json!({"email": "new@example.com", "role": "member"})).await.expect(201);
+    let resend = async |who: &Client, id: &Value| who.post(&owner.path(&format!("/invitations/{}/resend", id.as_str().unwrap())), json!({})).await;
+    app.nobody().post(&owner.path("/invitations/inv_none/resend"), json!({})).await.expect_error(401, "unauthorized:api");
+    resend(&member, &first["id"]).await.expect_error(403, "forbidden:api");
+    let stranger = app.owner().await;
+    stranger.post(&stranger.path(&format!("/invitations/{}/resend", first["id"].as_str().unwrap())), json!({})).await.expect_error(404, "not_found:api");
+    app.app.clock.advance(Duration::from_secs(6 * 24 * 3600));
+    let second = resend(&admin, &first["id"]).await.expect(200);
+    assert_eq!((&second["id"], &second["email"], &second["role"], &second["mailed"]), (&first["id"], &first["email"], &first["role"], &json!(false)));
+    let open = async |invitation: &Value| app.nobody().get(&format!("/api/invitations/{}", token_of(invitation))).await.status;
+    assert_eq!((open(&first).await, open(&second).await), (404, 200));
+    app.app.clock.advance(Duration::from_secs(6 * 24 * 3600));
+    assert_eq!(open(&second).await, 200);
+    assert_eq!(owner.get(&owner.path("/invitations")).await.expect(200)["total"], 1);
+    // The link of an owner's invitation is none of an admin's business: they could come in by it themselves.
+    let owners = owner.post(&owner.path("/invitations"), json!({"email": "boss@example.com", "role": "owner"})).await.expect(201);
+    resend(&admin, &owners["id"]).await.expect_error(403, "forbidden:api");
+    resend(&owner, &owners["id"]).await.expect(200);
+    app.app.clock.advance(Duration::from_secs(7 * 24 * 3600));
+    resend(&owner, &owners["id"]).await.expect_error(404, "not_found:api");
+}
+
+/// Whoever sent an invitation knows its link, and could come back by it.
+#[tokio::test]
+async fn an_invitation_ends_with_the_right_to_send_it() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (admin, other, second) = (app.colleague(&owner, Role::Admin).await, app.colleague(&owner, Role::Admin).await, app.colleague(&owner, Role::Owner).await);
+    let invite = async |who: &Client, email: &str, role: &str| who.post(&owner.path("/invitations"), json!({"email": email, "role": role})).await.expect(201);
+    let open = async |invitation: &Value| app.nobody().get(&format!("/api/invitations/{}", token_of(invitation))).await.status;
+    let (of_admin, of_other, of_owner) = (invite(&admin, "a@example.com", "admin").await, invite(&other, "b@example.com", "member").await, invite(&owner, "c@example.com", "member").await);
+    let (owners, admins) = (invite(&second, "d@example.com", "owner").await, invite(&second, "e@example.com", "admin").await);
+    let member = |who: &Client| owner.path(&format!("/members/{}", who.user_id));
+    owner.delete(&member(&admin)).await.expect(204);
+    owner.patch(&member(&other), json!({"role": "member"})).await.expect(200);
+    owner.patch(&member(&second), json!({"role": "admin"})).await.expect(200);
+    assert_eq!((open(&of_admin).await, open(&of_other).await, open(&owners).await), (404, 404, 404));
+    assert_eq!((open(&of_owner).await, open(&admins).await), (200, 200));
+    app.nobody().post(&format!("/api/invitations/{}/accept", token_of(&of_admin)), json!({"name": "Back", "password": PASSWORD})).await.expect_error(404, "not_found:api");
+    // Whoever was invited can be invited again, by somebody who may.
+    invite(&owner, "a@example.com", "member").await;
+}
+
+#[tokio::test]
+async fn list_colleagues_tells_members_to_whom_work_can_be_given() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (member, guest) = (app.colleague(&owner, Role::Member).await, app.colleague(&owner, Role::Guest).await);
+    let path = owner.path("/colleagues");
+    app.nobody().get(&path).await.expect_error(401, "unauthorized:api");
+    guest.get(&path).await.expect_error(403, "forbidden:api");
+    app.owner().await.get(&path).await.expect_error(404, "not_found:api");
+    let list = member.get(&path).await.expect(200);
+    let ids: Vec<&str> = list["data"].as_array().unwrap().iter().map(|one| one["userId"].as_str().unwrap()).collect();
+    assert_eq!((&list["total"], ids.len()), (&json!(2), 2));
+    assert!(ids.contains(&owner.user_id.as_str()) && ids.contains(&member.user_id.as_str()), "{list}");
+    // Names and ids, and nothing that is the admins' to see.
+    assert_eq!(list["data"][0].as_object().unwrap().keys().collect::<Vec<_>>(), ["userId", "name"]);
+    assert_eq!(member.get(&format!("{path}?limit=1")).await.expect(200)["data"].as_array().unwrap().len(), 1);
+}

@@ -1,8 +1,11 @@
 //! Signing in with OpenID Connect, against an issuer that holds the server to the protocol.
 
+use std::time::Duration;
+
 use illumichat::{
     access::Role,
-    config::{Config, Oidc},
+    clock::Clock,
+    config::{Config, Oidc, Signup, WhoMayCreate},
     secrets::SecretText,
 };
 use reqwest::Method;
@@ -10,7 +13,7 @@ use serde_json::json;
 
 use crate::support::{
     Client, Reply, TestApp,
-    app::Credentials,
+    app::{Credentials, PASSWORD},
     issuer::{CLIENT, Issuer, SECRET, Shape},
 };
 
@@ -175,4 +178,133 @@ async fn an_issuer_speaks_for_itself_alone() {
     issuer.describe(json!({"token_endpoint": "http://10.0.0.1/token"}));
     let reply = sign_in(&app).await;
     assert!(reply.status >= 400, "{}", reply.status);
+}
+
+/// What a browser asks for.
+async fn as_browser(app: &TestApp, cookie: &str, path: &str) -> Reply {
+    let nobody = app.nobody();
+    nobody.send(nobody.request(Method::GET, path).header("accept", "text/html,application/xhtml+xml").header("cookie", cookie)).await
+}
+
+#[tokio::test]
+async fn a_browser_is_led_back_to_the_signin_page_with_what_went_wrong() {
+    let issuer = Issuer::start(Shape::Auth0).await;
+    let app = with(&issuer, &["acme.example"], |_| {}).await;
+    app.owner().await;
+    let (cookie, back) = to_the_issuer(&app).await;
+    let broken_off = format!("{}&error=access_denied&error_description=%3Cb%3Eno", back.split("code=").next().unwrap().to_owned() + "state=" + back.split("state=").nth(1).unwrap());
+    for (cookie, path, code) in [
+        // Begun elsewhere, broken off by the person, a code of nobody's.
+        ("", back.as_str(), "unauthorized"),
+        (cookie.as_str(), broken_off.as_str(), "unauthorized"),
+        (cookie.as_str(), &back.replace("code=", "code=x"), "upstream"),
+    ] {
+        let reply = as_browser(&app, cookie, path).await;
+        assert_eq!(reply.status, 302, "{path}: {}", reply.text);
+        let location = reply.header("location");
+        assert!(location.starts_with(&format!("/signin?error={code}&message=")) && !location.contains("%3Cb%3E"), "{location}");
+        assert!(cookies(&reply).iter().all(|cookie| !cookie.starts_with("authjs.session-token=")));
+    }
+    issuer.claims(json!({"email_verified": false}));
+    let (cookie, back) = to_the_issuer(&app).await;
+    let reply = as_browser(&app, &cookie, &back).await;
+    assert!(reply.header("location").starts_with("/signin?error=forbidden&message=Your+email+is+not+verified"), "{}", reply.header("location"));
+    // An issuer that cannot be asked.
+    issuer.describe(json!({"issuer": "https://login.bank.example/"}));
+    let reply = as_browser(&app, "", "/api/auth/signin/sso").await;
+    assert!(reply.status == 302 && reply.header("location").starts_with("/signin?error=upstream"), "{}", reply.header("location"));
+}
+
+/// What an issuer says stands in for the password, and not for the second factor.
+#[tokio::test]
+async fn whoever_has_a_second_factor_is_asked_for_it_here_too() {
+    let issuer = Issuer::start(Shape::Keycloak).await;
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::system(), |config| {
+        config.oidc.insert("sso".to_owned(), settings(&issuer, &[]));
+    })
+    .await;
+    let person = app.owner().await;
+    let own = app.signed_in(&person).await;
+    let (secret, recovery) = super::totp::enable(&app, &own).await;
+    issuer.claims(json!({"email": app.email_of(&person), "sub": "known"}));
+    let reply = sign_in(&app).await;
+    assert_eq!((reply.status, reply.header("location")), (302, "/signin?code=needed&next=%2Finbox"));
+    let waiting = cookies(&reply).into_iter().find(|cookie| cookie.starts_with("authjs.second-step=")).unwrap();
+    assert!(waiting.contains("HttpOnly; SameSite=Lax") && waiting.contains("Path=/api/auth/signin"), "{waiting}");
+    assert!(cookies(&reply).iter().all(|cookie| !cookie.starts_with("authjs.session-token=")), "nobody is signed in yet");
+    let waiting = waiting.split(';').next().unwrap().to_owned();
+    let give = async |cookie: &str, code: &str| {
+        let nobody = app.nobody();
+        nobody.send(nobody.request(Method::POST, "/api/auth/signin/code").header("cookie", cookie).json(&json!({ "code": code }))).await
+    };
+    give("", &recovery[0]).await.expect_error(401, "unauthorized:auth");
+    give("authjs.second-step=AAAA", &recovery[0]).await.expect_error(401, "unauthorized:auth");
+    give(&waiting, "000000").await.expect_error(401, "unauthorized:totp");
+    give(&waiting, " ").await.expect_error(401, "unauthorized:totp");
+    // The code that switched it on is used up; the next one is good, once.
+    give(&waiting, &super::totp::code(&secret, app.app.now())).await.expect_error(401, "unauthorized:totp");
+    let done = give(&waiting, &recovery[0]).await;
+    let session = cookies(&done).into_iter().find(|cookie| cookie.starts_with("authjs.session-token=")).unwrap();
+    assert!(cookies(&done).iter().any(|cookie| cookie.starts_with("authjs.second-step=;")), "nothing waits any more");
+    assert_eq!(done.expect(200)["user"]["id"], person.user_id.as_str());
+    let signed_in = Client { credentials: Credentials::Cookie(session.split(';').next().unwrap().to_owned()), ..app.nobody() };
+    assert_eq!(signed_in.get("/api/me").await.expect(200)["id"], person.user_id.as_str());
+    give(&waiting, &recovery[0]).await.expect_error(401, "unauthorized:totp");
+    // Without a second factor there is nothing between.
+    own.delete(&format!("/api/me/totp?code={}", recovery[1])).await.expect(204);
+    browser(&app, &sign_in(&app).await);
+}
+
+#[tokio::test]
+async fn the_second_step_waits_for_ten_minutes() {
+    let issuer = Issuer::start(Shape::Auth0).await;
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::held(Clock::system().now()), |config| {
+        config.oidc.insert("sso".to_owned(), settings(&issuer, &[]));
+    })
+    .await;
+    let person = app.owner().await;
+    let (_, recovery) = super::totp::enable(&app, &app.signed_in(&person).await).await;
+    issuer.claims(json!({"email": app.email_of(&person)}));
+    let reply = sign_in(&app).await;
+    let waiting = cookies(&reply).into_iter().find(|cookie| cookie.starts_with("authjs.second-step=")).unwrap().split(';').next().unwrap().to_owned();
+    app.app.clock.advance(Duration::from_secs(600));
+    let nobody = app.nobody();
+    let request = nobody.request(Method::POST, "/api/auth/signin/code").header("cookie", &waiting).json(&json!({"code": recovery[0]}));
+    nobody.send(request).await.expect_error(401, "unauthorized:auth");
+}
+
+/// Somebody made an account with another's email, which nobody had to show to be theirs; then its owner comes by the issuer.
+#[tokio::test]
+async fn an_account_that_was_made_with_another_ones_email_becomes_theirs() {
+    let issuer = Issuer::start(Shape::Auth0).await;
+    let app = with(&issuer, &[], |config| (config.signup, config.workspaces.create) = (Signup::Open, WhoMayCreate::Everyone)).await;
+    let nobody = app.nobody();
+    let made = nobody.post("/api/auth/signup", json!({"name": "Thief", "email": "ann@acme.example", "password": PASSWORD})).await;
+    let thief = Client { credentials: Credentials::Cookie(made.header("set-cookie").split(';').next().unwrap().to_owned()), ..app.nobody() };
+    let workspace = thief.post("/api/workspaces", json!({"name": "Trap"})).await.expect(201);
+    let token = thief.post(&format!("/api/workspaces/{}/tokens", workspace["id"].as_str().unwrap()), json!({"name": "back door"})).await.expect(201);
+    thief.post("/api/me/totp", json!({})).await.expect(200);
+    let ann = browser(&app, &sign_in(&app).await);
+    assert_eq!(ann.get("/api/me").await.expect(200)["email"], "ann@acme.example");
+    thief.get("/api/me").await.expect_error(401, "unauthorized:api");
+    let back_door = Client { credentials: Credentials::Token(token["token"].as_str().unwrap().to_owned()), ..app.nobody() };
+    back_door.get("/api/workspaces").await.expect_error(401, "unauthorized:api");
+    nobody.post("/api/auth/signin/credentials", json!({"email": "ann@acme.example", "password": PASSWORD})).await.expect_error(401, "unauthorized:auth");
+    // It was handed over once: from now on it is hers, and stays as it is.
+    browser(&app, &sign_in(&app).await);
+    ann.get("/api/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_house_full_of_people_signs_in_from_one_address() {
+    let issuer = Issuer::start(Shape::Auth0).await;
+    let app = TestApp::with(|config| {
+        config.oidc.insert("sso".to_owned(), settings(&issuer, &["acme.example"]));
+    })
+    .await;
+    app.owner().await;
+    for person in 0..40 {
+        issuer.claims(json!({"sub": format!("p{person}"), "email": format!("p{person}@acme.example")}));
+        browser(&app, &sign_in(&app).await);
+    }
 }

@@ -87,7 +87,30 @@ fn every_operation_promises_its_errors_and_its_credentials() {
         for name in operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')) {
             let parameters = described["parameters"].as_array().unwrap();
             assert!(parameters.iter().any(|parameter| parameter["name"] == name && parameter["in"] == "path"), "{} does not describe {name}", operation.name);
+            assert!(!name.contains('_') || operation.path.starts_with("/api/v1/"), "{name} of {} is not in camelCase", operation.path);
         }
+    }
+}
+
+/// What is made is 201, what is changed 200, what is deleted 204 without a body.
+#[test]
+fn every_method_answers_with_its_status() {
+    let document = illumichat::server::openapi().unwrap();
+    // The site-key API answers as its own contract says.
+    for operation in operations().into_iter().filter(|operation| !operation.path.starts_with("/api/v1/")) {
+        let responses = &document["paths"][&operation.path][operation.method.as_str().to_lowercase()]["responses"];
+        let good: Vec<&str> = responses.as_object().unwrap().keys().map(String::as_str).filter(|status| status.starts_with(['2', '3'])).collect();
+        let name = operation.name.trim_end_matches("_flat");
+        let makes = name.starts_with("create_") && !name.starts_with("create_documents");
+        match operation.method {
+            Method::DELETE => assert_eq!(good, ["204"], "{name}"),
+            Method::PATCH => assert_eq!(good, ["200"], "{name}"),
+            Method::PUT => assert!(good.contains(&"200") || good.contains(&"204"), "{name}: {good:?}"),
+            Method::GET => assert!(!good.contains(&"201") && !good.contains(&"204"), "{name}: {good:?}"),
+            _ if makes => assert!(good.contains(&"201"), "{name}: {good:?}"),
+            _ => {}
+        }
+        assert!(responses["204"]["content"].is_null(), "{name} has a body with 204");
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use illumichat::{config::{Oidc, Provider}, secrets::SecretText};
+use illumichat::{config::{Oidc, Provider, Signup}, secrets::SecretText};
 use parking_lot::Mutex;
 use reqwest::Method;
 use serde_json::json;
@@ -46,12 +46,14 @@ async fn planted_secrets_show_up_nowhere() {
     let planted = [
         "planted-provider-key-1111", "planted-client-secret-2222", "planted-password-3333", "planted-new-password-4444", "mail-password-7531",
         "planted-own-key-5555", "abcdef0123456789abcdef0123456789", "planted-header-6666", "planted-search-key-7777",
+        "planted-action-header-8888", "planted-identity-secret-9999", "planted-signup-password-1010",
     ];
     let app = TestApp::with(|config| {
         config.providers.insert("openai".to_owned(), Provider { api_key: Some(SecretText::new(planted[0])), base_url: Some("http://127.0.0.1:9/v1".to_owned()), ..Provider::default() });
         config.oidc.insert("sso".to_owned(), Oidc { issuer: "http://127.0.0.1:9".to_owned(), client_id: "c".to_owned(), client_secret: Some(SecretText::new(planted[1])), ..Oidc::default() });
         config.smtp.url = Some(SecretText::new(&mail.url));
         config.smtp.from = Some("support@example.com".to_owned());
+        config.signup = Signup::Open;
     })
     .await;
     let owner = app.owner().await;
@@ -80,8 +82,34 @@ async fn planted_secrets_show_up_nowhere() {
     seen.push(browser.put(&owner.path(&format!("/assistants/{assistant}/sms")), sms).await.text);
     seen.push(browser.post(&owner.path("/mcp-servers"), json!({"name": "tools", "url": "https://mcp.example.com/mcp", "headers": {"Authorization": planted[7]}})).await.text);
     seen.push(browser.put(&owner.path("/web-search"), json!({"provider": "brave", "apiKey": planted[8]})).await.text);
+    let mcp = browser.get(&owner.path("/mcp-servers")).await.expect(200)["data"][0]["id"].as_str().unwrap().to_owned();
+    seen.push(browser.post(&owner.path(&format!("/mcp-servers/{mcp}/test")), json!({})).await.text);
+    seen.push(browser.patch(&owner.path(&format!("/mcp-servers/{mcp}")), json!({"name": "renamed"})).await.text);
+    let action = json!({"name": "find_order", "description": "Finds.", "method": "GET", "url": "https://shop.example/orders", "secretHeaders": {"x-key": planted[9]}});
+    let action = browser.post(&owner.path("/actions"), action).await;
+    seen.push(action.text.clone());
+    let action = owner.path(&format!("/actions/{}", action.expect(201)["id"].as_str().unwrap()));
+    seen.push(browser.get(&action).await.text);
+    seen.push(browser.patch(&action, json!({"description": "Finds an order."})).await.text);
+    let at = owner.path(&format!("/assistants/{assistant}"));
+    let set = browser.patch(&at, json!({"name": "Renamed", "widget": {"identitySecret": planted[10]}})).await;
+    assert_eq!(set.status, 200, "{}", set.text);
+    seen.push(set.text);
+    assert_eq!(browser.get(&format!("{at}/widget-secret")).await.expect(200)["hint"], "…9999");
+    seen.push(browser.post(&format!("{at}/sms/test"), json!({"twilioAccountSid": format!("AC{}", "0".repeat(32)), "twilioAuthToken": planted[6], "phoneNumber": "+15551234567"})).await.text);
+    seen.push(browser.post(&format!("{at}/duplicate"), json!({})).await.text);
+    seen.push(nobody.post("/api/auth/signup", json!({"name": "Ann", "email": "ann@example.com", "password": planted[11]})).await.text);
+    seen.push(nobody.get(&format!("/api/widget/{assistant}/config")).await.text);
+    app.drain().await;
     let webhook = browser.post(&owner.path("/webhooks"), json!({"url": "https://example.com/hook", "events": ["ticket.resolved"]})).await.expect(201);
-    let site = browser.post(&owner.path("/sites"), json!({"name": "Shop", "assistantId": assistant})).await.json();
+    let webhook_path = owner.path(&format!("/webhooks/{}", webhook["id"].as_str().unwrap()));
+    let rotated = browser.post(&format!("{webhook_path}/rotate-secret"), json!({})).await.expect(200)["secret"].as_str().unwrap().to_owned();
+    let identity = browser.post(&format!("{at}/widget-secret"), json!({})).await.expect(200)["secret"].as_str().unwrap().to_owned();
+    for path in [webhook_path.clone(), format!("{webhook_path}/deliveries"), format!("{at}/widget-secret"), "/readyz".to_owned(), "/healthz".to_owned()] {
+        seen.push(browser.get(&path).await.text);
+    }
+    // A site's key is no secret: it stands in pages.
+    browser.post(&owner.path("/sites"), json!({"name": "Shop", "assistantId": assistant})).await.expect(201);
     let chat = owner.ask("/api/chat", super::chat::question(&json!({"id": assistant}), "Hello")).await.chat_id().to_owned();
     seen.push(browser.get(&owner.path(&format!("/conversations/{chat}/export"))).await.text);
     seen.push(browser.get(&owner.path(&format!("/conversations/{chat}/export?format=markdown"))).await.text);
@@ -101,7 +129,9 @@ async fn planted_secrets_show_up_nowhere() {
     }
     let mut secrets: Vec<String> = planted.iter().map(|&secret| secret.to_owned()).collect();
     secrets.extend([session, token, totp, invitation, reset, PASSWORD.to_owned(), webhook["secret"].as_str().unwrap().to_owned()]);
-    let _ = &site;
+    secrets.extend([rotated, identity]);
+    // What `config show` is made of.
+    seen.extend([serde_json::to_string(&*app.app.config).unwrap(), format!("{:?}", app.app.config)]);
     // What a backup would list: the names of the files.
     seen.push(app.files_on_disk().join("\n"));
     let logged = String::from_utf8_lossy(&log.0.lock()).into_owned();
@@ -191,27 +221,40 @@ async fn guesses_are_counted_by_the_socket_and_not_by_what_is_forwarded() {
     assert_eq!(guess(10).await, 429);
 }
 
-/// The middle of many, of emails that are known and of those that are not, asked in turn.
+/// The middle of many, of emails that are known and of those that are not, asked in turn; and word for word the same answer.
 #[tokio::test]
-async fn known_and_unknown_emails_take_as_long() {
-    let app = TestApp::with(|config| (config.limits.signin_account, config.limits.signin_address) = (1000, 1000)).await;
+async fn known_and_unknown_emails_are_answered_alike_and_take_as_long() {
+    let mail = SmtpServer::start().await;
+    let app = TestApp::with(|config| {
+        (config.limits.signin_account, config.limits.signin_address, config.signup) = (1000, 1000, Signup::Open);
+        config.smtp.url = Some(SecretText::new(&mail.url));
+        config.smtp.from = Some("support@example.com".to_owned());
+    })
+    .await;
     let owner = app.owner().await;
-    let known = app.email_of(&owner);
+    let emails = [app.email_of(&owner), "nobody@example.com".to_owned()];
     let nobody = app.nobody();
-    let mut times = [Vec::new(), Vec::new()];
-    for round in 0..24 {
-        for (which, email) in [known.as_str(), "nobody@example.com"].into_iter().enumerate() {
-            let clock = std::time::Instant::now();
-            let reply = nobody.post("/api/auth/signin/credentials", json!({"email": email, "password": "wrong password"})).await;
-            assert_eq!(reply.status, 401);
-            if round > 3 {
-                times[which].push(clock.elapsed());
+    for (path, status) in [("signin/credentials", 401), ("password/forgot", 204), ("signup", 200)] {
+        let mut times = [Vec::new(), Vec::new()];
+        let mut answers = std::collections::BTreeSet::new();
+        for round in 0..24 {
+            for (which, email) in emails.iter().enumerate() {
+                let clock = std::time::Instant::now();
+                let reply = nobody.post(&format!("/api/auth/{path}"), json!({"email": email, "password": "wrong password", "name": "Ann"})).await;
+                if round > 3 {
+                    times[which].push(clock.elapsed());
+                }
+                assert_eq!(reply.status, status, "{path}: {}", reply.text);
+                let names = reply.headers.keys().map(|name| name.as_str().to_owned()).collect::<std::collections::BTreeSet<_>>();
+                answers.insert((reply.text, names));
             }
         }
+        assert_eq!(answers.len(), 1, "{path} tells them apart: {answers:?}");
+        let [known, unknown] = times.map(|mut times| {
+            times.sort();
+            times[times.len() / 2].as_secs_f64()
+        });
+        let apart = (known - unknown).abs();
+        assert!(apart < 0.03 || (known / unknown < 2.0 && unknown / known < 2.0), "{path}: {known} and {unknown}");
     }
-    let [known, unknown] = times.map(|mut times| {
-        times.sort();
-        times[times.len() / 2].as_secs_f64()
-    });
-    assert!(known / unknown < 2.0 && unknown / known < 2.0, "{known} and {unknown}");
 }

@@ -202,6 +202,9 @@ async fn a_sitemap_s_changes_are_read_again_and_what_is_gone_goes() {
     assert_eq!(source["failedCount"], 1);
     let pages = owner.get(&format!("{path}/{}/pages", source["id"].as_str().unwrap())).await.expect(200);
     assert!(pages["data"].as_array().unwrap().iter().any(|page| page["error"].as_str().is_some_and(|error| error.contains("503"))), "{pages}");
+    assert_eq!((&pages["total"], &pages["limit"], &pages["offset"]), (&json!(2), &json!(25), &json!(0)));
+    let failed = owner.get(&format!("{path}/{}/pages?failed=true&limit=1", source["id"].as_str().unwrap())).await.expect(200);
+    assert_eq!((&failed["total"], failed["data"].as_array().unwrap().len()), (&json!(1), 1));
 }
 
 #[tokio::test]

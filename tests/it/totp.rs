@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, Reply, TestApp, app::PASSWORD};
 
-fn code(secret: &str, at: Timestamp) -> String {
+pub fn code(secret: &str, at: Timestamp) -> String {
     let bits: String = secret.bytes().map(|c| format!("{:05b}", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".iter().position(|known| *known == c).unwrap())).collect();
     let key: Vec<u8> = bits.as_bytes().chunks_exact(8).map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap()).collect();
     let counter = u64::try_from(at.millis() / 30_000).unwrap().to_be_bytes();
@@ -31,7 +31,7 @@ async fn sign_in(app: &TestApp, person: &Client, code: Option<&str>) -> Reply {
     app.nobody().post("/api/auth/signin/credentials", body).await
 }
 
-async fn enable(app: &TestApp, browser: &Client) -> (String, Vec<String>) {
+pub async fn enable(app: &TestApp, browser: &Client) -> (String, Vec<String>) {
     let begun = browser.post("/api/me/totp", json!({})).await.expect(200);
     let secret = begun["secret"].as_str().unwrap().to_owned();
     assert!(begun["uri"].as_str().unwrap().starts_with("otpauth://totp/IllumiChat:person"), "{begun}");

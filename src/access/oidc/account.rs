@@ -44,6 +44,7 @@ pub(super) async fn find_or_make(app: &App, provider: &Oidc, name: &str, issuer:
                 return Ok(user_id);
             }
             if let Some(user) = store::find_user_by_email(tx, &email)? {
+                store::hand_over_unverified(tx, &user.id, now)?;
                 store::insert_identity(tx, &user.id, &issuer, &subject, now)?;
                 return Ok(user.id);
             }

@@ -20,12 +20,13 @@ use super::{
 use crate::{
     access::{
         Anyone, cookie,
+        credentials::{give_back_try, take_try},
         model::SESSION_REMEMBERED,
-        new_session, session_cookie,
+        new_session, second_step, session_cookie, store,
     },
     app::App,
     clock::Timestamp,
-    config::Oidc,
+    config::{Oidc, Signup},
     error::{Error, Result},
     http::{Found, Tag},
     secrets::same,
@@ -57,17 +58,19 @@ pub struct SignInProvider {
 #[derive(Object)]
 pub struct SignInProviders {
     data: Vec<SignInProvider>,
+    /// Whether everybody may make an account for themselves.
+    signup: bool,
 }
 
 pub struct OidcApi;
 
 #[OpenApi(prefix_path = "/api/auth", tag = "Tag::Auth")]
 impl OidcApi {
-    /// The OpenID Connect providers that people may sign in with
+    /// The OpenID Connect providers that people may sign in with, and whether they may sign up
     #[oai(path = "/providers", method = "get", operation_id = "list_signin_providers")]
     async fn list_signin_providers(&self, app: Data<&App>, _who: Anyone) -> Result<Json<SignInProviders>> {
         let data = app.config.oidc.keys().map(|name| SignInProvider { id: name.clone(), signin_url: format!("/api/auth/signin/{name}") }).collect();
-        Ok(Json(SignInProviders { data }))
+        Ok(Json(SignInProviders { data, signup: app.config.signup == Signup::Open }))
     }
 
     /// Go to an OpenID Connect provider to sign in there
@@ -82,7 +85,7 @@ impl OidcApi {
         #[oai(name = "callbackUrl")]
         callback_url: Query<Option<String>>,
     ) -> Result<Found> {
-        app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+        app.limits.signin_begun.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
         let settings = configured(&app, &provider.0)?;
         let discovery = match issuer::discover(&app, settings).await {
             Ok(discovery) => discovery,
@@ -139,7 +142,7 @@ struct Answered {
 }
 
 async fn finish(app: &App, request: &Request, who: &Anyone, Answered { provider, code, state, error }: Answered) -> Result<Found> {
-    app.limits.signin_address.check(&who.address.limit_key()).map_err(|error| error.context("auth"))?;
+    take_try(app, who.address)?;
     let settings = configured(app, &provider)?;
     let pending = pending(app, request, &provider, state.as_deref())?;
     if error.is_some() {
@@ -152,9 +155,16 @@ async fn finish(app: &App, request: &Request, who: &Anyone, Answered { provider,
     let expected = Expected { issuer: &discovery.issuer, client_id: &settings.client_id, nonce: &pending.nonce, now: app.now() };
     let claims = verify(&token, &keys, &expected).map_err(|why| Error::unauthorized("The sign-in service's answer cannot be believed. Try again.").context("auth").source(why))?;
     let user_id = account::find_or_make(app, settings, &provider, &discovery.issuer, claims).await?;
+    give_back_try(app, who.address);
+    let done = pending_cookie(app, "", Duration::ZERO);
+    if app.db.read(|connection| store::find_totp(connection, &user_id))?.is_some_and(|totp| totp.enabled) {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("code", "needed").append_pair("next", &pending.back_to);
+        return Ok(Found { location: format!("/signin?{}", query.finish()), cookies: vec![second_step::begin(app, &user_id)?, done] });
+    }
     let user_agent = request.header(poem::http::header::USER_AGENT).map(str::to_owned);
     let (session, _) = new_session(app, &user_id, SESSION_REMEMBERED, user_agent, who.address).await?;
-    Ok(Found { location: pending.back_to, cookies: vec![session_cookie(app, &session, SESSION_REMEMBERED), pending_cookie(app, "", Duration::ZERO)] })
+    Ok(Found { location: pending.back_to, cookies: vec![session_cookie(app, &session, SESSION_REMEMBERED), done] })
 }
 
 /// A browser shows a person a page: the sign-in page tells them by the error's code. A program gets the error itself.
@@ -178,8 +188,7 @@ fn redirect_uri(app: &App, name: &str) -> String {
 }
 
 fn pending_cookie(app: &App, value: &str, lifetime: Duration) -> String {
-    let secure = if app.config.public_url().starts_with("https://") { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/api/auth/callback; Max-Age={}; HttpOnly; SameSite=Lax{secure}", lifetime.as_secs())
+    cookie::own_cookie(app, COOKIE, value, "/api/auth/callback", lifetime)
 }
 
 /// The sign-in that this browser has begun, if the answer's state is its own.

@@ -2,10 +2,12 @@
 
 mod assistants;
 mod grants;
+mod secrets;
 mod usage;
 mod versions;
 
 pub use assistants::*;
 pub use grants::*;
+pub use secrets::*;
 pub use usage::*;
 pub use versions::*;

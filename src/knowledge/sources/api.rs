@@ -61,11 +61,6 @@ pub struct WebSourcePage {
     error: Option<String>,
 }
 
-#[derive(Object)]
-pub struct WebSourcePages {
-    data: Vec<WebSourcePage>,
-}
-
 fn check_max_pages(most: i64) -> Result<i64> {
     if (1..=10_000).contains(&most) { Ok(most) } else { Err(Error::invalid("maxPages", "must be a number from 1 to 10,000")) }
 }
@@ -150,13 +145,26 @@ impl SourcesApi {
 
     /// The pages that a source has read, and those that it could not
     #[oai(path = "/:id/sources/:source/pages", method = "get", operation_id = "list_source_pages")]
-    async fn list_source_pages(&self, app: Data<&App>, who: Member, id: Path<String>, source: Path<String>) -> Result<Json<WebSourcePages>> {
+    #[expect(clippy::too_many_arguments, reason = "one a parameter")]
+    async fn list_source_pages(
+        &self,
+        app: Data<&App>,
+        who: Member,
+        id: Path<String>,
+        source: Path<String>,
+        /// Only those that could not be read.
+        failed: Query<Option<bool>>,
+        limit: Query<Option<i64>>,
+        offset: Query<Option<i64>>,
+    ) -> Result<Listing<WebSourcePage>> {
+        let paging = Paging::new(limit.0, offset.0, false)?;
         let found = find(&app, &who, seen(&app, &who, &id)?, &source)?;
         let pages = app.db.read(|connection| match store::source_row(connection, &who.workspace_id, &found.id)? {
             Some(row) => store::list_pages(connection, row),
             None => Ok(Vec::new()),
         })?;
-        Ok(Json(WebSourcePages { data: pages.into_iter().map(|page| WebSourcePage { url: page.url, document_id: page.document_id, error: page.error }).collect() }))
+        let wanted = pages.into_iter().filter(|page| !failed.0.unwrap_or(false) || page.error.is_some());
+        Ok(Listing::of(wanted.map(|page| WebSourcePage { url: page.url, document_id: page.document_id, error: page.error }).collect(), paging))
     }
 
     /// Change how a source is read

@@ -115,7 +115,7 @@ pub struct SourcePage {
 }
 
 pub fn list_pages(connection: &Connection, source: i64) -> Result<Vec<SourcePage>> {
-    let mut statement = connection.prepare_cached("select url, document_id, etag, last_modified, text_hash, error from source_pages where source = ?1")?;
+    let mut statement = connection.prepare_cached("select url, document_id, etag, last_modified, text_hash, error from source_pages where source = ?1 order by url")?;
     let pages = statement.query_map([source], |row| {
         Ok(SourcePage { url: row.get(0)?, document_id: row.get(1)?, etag: row.get(2)?, last_modified: row.get(3)?, text_hash: row.get(4)?, error: row.get(5)? })
     })?;

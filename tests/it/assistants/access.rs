@@ -86,3 +86,45 @@ async fn access_is_given_by_those_who_may_to_those_who_are_here() {
     owner.delete(&address(&owner, &assistant)).await.expect(204);
     owner.get(&list).await.expect_error(404, "not_found:api");
 }
+
+fn sign(secret: &str, text: &str) -> String {
+    use hmac::{Hmac, KeyInit, Mac};
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Taken, kept sealed and never shown: not where it was sent, not in versions, not by the address of its own.
+#[tokio::test]
+async fn an_identity_secret_is_written_and_never_read() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    const SECRET: &str = "a secret of the page's server";
+    let made = create_assistant(&owner, json!({"visibility": "public", "widgetEnabled": true, "widget": {"identitySecret": SECRET}})).await;
+    let at = address(&owner, &made);
+    let set = async |secret: Value| owner.patch(&at, json!({"widget": {"identitySecret": secret}})).await;
+    for wrong in [json!("short"), json!("x".repeat(201)), json!(7)] {
+        let error = set(wrong).await.expect_error(400, "bad_request:api");
+        assert!(error["details"]["widget.identitySecret"].is_string(), "{error}");
+    }
+    let verified = async |secret: &str| {
+        let identity = json!({"externalId": "u1", "email": "ann@example.com", "hash": sign(secret, "u1")});
+        let session = app.nobody().post(&format!("/api/widget/{}/session", made["id"].as_str().unwrap()), json!({ "identity": identity })).await.expect(201);
+        session["contact"]["verified"].clone()
+    };
+    assert_eq!(verified(SECRET).await, true);
+    let changed = set(json!("another secret of the server")).await.expect(200);
+    assert_eq!(changed["updatedAt"], made["updatedAt"], "a secret alone is no version: it cannot be brought back");
+    assert_ne!(verified(SECRET).await, true);
+    assert_eq!(verified("another secret of the server").await, true);
+    // A change of something else leaves it.
+    owner.patch(&at, json!({"widget": {"locale": "de"}})).await.expect(200);
+    assert_eq!(verified("another secret of the server").await, true);
+    let shown = owner.get(&format!("{at}/widget-secret")).await.expect(200);
+    assert_eq!(shown, json!({"hint": "…rver"}));
+    for text in [made.to_string(), changed.to_string(), owner.get(&at).await.text, owner.get(&format!("{at}/versions")).await.text] {
+        assert!(!text.contains("identitySecret") && !text.contains("secret of the"), "{text}");
+    }
+    let other = create_assistant(&owner, json!({})).await;
+    assert_eq!(owner.get(&format!("{}/widget-secret", address(&owner, &other))).await.expect(200)["hint"], Value::Null);
+}

@@ -77,7 +77,7 @@ async fn an_identity_is_a_claim_unless_it_is_signed() {
     let owner = app.owner().await;
     let assistant = generous(&owner).await;
     let visitor = app.nobody();
-    let secret = owner.get(&owner.path(&format!("/assistants/{}/widget-secret", assistant["id"].as_str().unwrap()))).await.expect(200);
+    let secret = owner.post(&owner.path(&format!("/assistants/{}/widget-secret", assistant["id"].as_str().unwrap())), json!({})).await.expect(200);
     let sign = |text: &str| {
         use hmac::{Hmac, KeyInit, Mac};
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret["secret"].as_str().unwrap().as_bytes()).unwrap();

@@ -4,6 +4,7 @@ import { createRouter } from "sv-router";
 export const { p, navigate, isActive, route } = createRouter({
   "/": () => import("./features/home/Home.svelte"),
   "/setup": () => import("./features/access/Setup.svelte"),
+  "/signup": () => import("./features/access/SignUp.svelte"),
   "/signin": () => import("./features/access/SignIn.svelte"),
   "/forgot-password": () => import("./features/access/ForgotPassword.svelte"),
   "/reset-password": () => import("./features/access/ResetPassword.svelte"),
@@ -71,4 +72,4 @@ export const { p, navigate, isActive, route } = createRouter({
 });
 
 /** Pages for people who need not be signed in: without the frame. */
-export const isOutside = (pathname: string) => /^\/(signin|setup|forgot-password|reset-password|invitations\/[^/]+)$/.test(pathname);
+export const isOutside = (pathname: string) => /^\/(signin|signup|setup|forgot-password|reset-password|invitations\/[^/]+)$/.test(pathname);

@@ -54,7 +54,7 @@ test("a timeline leads to what has a page, and speaks in words", () => {
 describe("what is due", () => {
   const now = Date.parse("2026-11-21T10:00:00Z");
   const minutes = { firstResponseMinutes: 60, resolutionMinutes: 480 };
-  const targets = { critical: minutes, high: minutes, normal: minutes, low: { firstResponseMinutes: null, resolutionMinutes: 480 }, contactRequired: false };
+  const targets = { critical: minutes, high: minutes, normal: minutes, low: { firstResponseMinutes: null, resolutionMinutes: 480 } };
 
   test("is the first answer until there is one, where the priority asks for one", () => {
     const due = (given: object) => dueOf({ dueAt: "2026-11-21T12:00:00Z", priority: "normal", ...given }, targets, now);

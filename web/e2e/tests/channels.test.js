@@ -146,8 +146,8 @@ export default async function ({ browser, test, afterwards, screenshots }) {
     await page.getByRole("button", { name: "Discard" }).click();
   });
 
-  await test("the identity secret is shown on demand, and renewed", async () => {
-    await page.getByRole("button", { name: "Show the secret" }).click();
+  await test("the identity secret is shown when it is made, and renewed", async () => {
+    await page.getByRole("button", { name: "Make a new secret" }).click();
     const secret = page.getByRole("region", { name: "Secret", exact: true });
     const first = await secret.innerText();
     await page.getByRole("button", { name: "Make a new secret" }).click();

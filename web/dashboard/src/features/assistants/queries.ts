@@ -49,7 +49,7 @@ export const connectProject = (ws: string, id: string, projectId: string) =>
 
 export const disconnectProject = (ws: string, id: string, projectId: string) =>
   unwrap(
-    api.DELETE("/api/workspaces/{ws}/assistants/{id}/projects/{project_id}", { params: { path: { ws, id, project_id: projectId } } }),
+    api.DELETE("/api/workspaces/{ws}/assistants/{id}/projects/{projectId}", { params: { path: { ws, id, projectId } } }),
   );
 
 export const listMembers = (ws: string) => ({
@@ -64,10 +64,10 @@ export const listGrants = (ws: string, id: string) => ({
 });
 
 export const grantAccess = (ws: string, id: string, userId: string) =>
-  unwrap(api.PUT("/api/workspaces/{ws}/assistants/{id}/access/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+  unwrap(api.PUT("/api/workspaces/{ws}/assistants/{id}/access/{userId}", { params: { path: { ws, id, userId } } }));
 
 export const revokeAccess = (ws: string, id: string, userId: string) =>
-  unwrap(api.DELETE("/api/workspaces/{ws}/assistants/{id}/access/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+  unwrap(api.DELETE("/api/workspaces/{ws}/assistants/{id}/access/{userId}", { params: { path: { ws, id, userId } } }));
 
 export const listVersions = (ws: string, id: string, offset: number) => ({
   queryKey: [...assistantKeys.versions(ws, id), offset] as const,

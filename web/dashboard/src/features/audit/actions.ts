@@ -2,6 +2,7 @@
 import type { Key } from "../../i18n/index.svelte.ts";
 
 export const ACTIONS: Record<string, Key> = {
+  "account.created": "audit.accountCreated",
   "session.created": "audit.sessionCreated",
   "session.refused": "audit.sessionRefused",
   "session.ended": "audit.sessionEnded",

@@ -10,8 +10,10 @@ export const channelKeys = {
   sites: (ws: string) => ["sites", ws] as const,
 };
 
-export const getWidgetSecret = (ws: string, id: string) =>
-  unwrap(api.GET("/api/workspaces/{ws}/assistants/{id}/widget-secret", { params: { path: { ws, id } } }));
+export const getWidgetSecret = (ws: string, id: string) => ({
+  queryKey: channelKeys.secret(ws, id),
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/assistants/{id}/widget-secret", { params: { path: { ws, id } } })),
+});
 
 export const renewWidgetSecret = (ws: string, id: string) =>
   unwrap(api.POST("/api/workspaces/{ws}/assistants/{id}/widget-secret", { params: { path: { ws, id } } }));

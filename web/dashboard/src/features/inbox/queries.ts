@@ -21,9 +21,10 @@ export const listInbox = (ws: string, query: Query) => ({
   queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/conversations", { params: { path: { ws }, query } })),
 });
 
+/** Everybody who can have a conversation. */
 export const listColleagues = (ws: string) => ({
-  queryKey: ["members", ws, "all"] as const,
-  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/members", { params: { path: { ws }, query: { limit: 100 } } })),
+  queryKey: ["members", ws, "colleagues"] as const,
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/colleagues", { params: { path: { ws }, query: { limit: 100 } } })),
 });
 
 export const getPerson = (ws: string, id: string) => ({

@@ -5,14 +5,14 @@ import { knowledgeKeys } from "./queries.ts";
 
 export const listProjectMembers = (ws: string, id: string) => ({
   queryKey: [...knowledgeKeys.project(ws, id), "members"] as const,
-  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id } } })),
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id }, query: { limit: 100 } } })),
 });
 
 export const addMember = (ws: string, id: string, body: { userId: string; role: ProjectRole }) =>
   unwrap(api.POST("/api/workspaces/{ws}/projects/{id}/members", { params: { path: { ws, id } }, body }));
 
 export const changeMember = (ws: string, id: string, userId: string, role: ProjectRole) =>
-  unwrap(api.PATCH("/api/workspaces/{ws}/projects/{id}/members/{user_id}", { params: { path: { ws, id, user_id: userId } }, body: { role } }));
+  unwrap(api.PATCH("/api/workspaces/{ws}/projects/{id}/members/{userId}", { params: { path: { ws, id, userId } }, body: { role } }));
 
 export const removeMember = (ws: string, id: string, userId: string) =>
-  unwrap(api.DELETE("/api/workspaces/{ws}/projects/{id}/members/{user_id}", { params: { path: { ws, id, user_id: userId } } }));
+  unwrap(api.DELETE("/api/workspaces/{ws}/projects/{id}/members/{userId}", { params: { path: { ws, id, userId } } }));

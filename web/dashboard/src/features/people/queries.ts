@@ -31,6 +31,9 @@ export const listInvitations = (ws: string) => ({
 export const createInvitation = (ws: string, body: { email: string; role: Role }) =>
   unwrap(api.POST("/api/workspaces/{ws}/invitations", { params: { path: { ws } }, body }));
 
+export const resendInvitation = (ws: string, id: string) =>
+  unwrap(api.POST("/api/workspaces/{ws}/invitations/{id}/resend", { params: { path: { ws, id } } }));
+
 export const deleteInvitation = (ws: string, id: string) =>
   unwrap(api.DELETE("/api/workspaces/{ws}/invitations/{id}", { params: { path: { ws, id } } }));
 

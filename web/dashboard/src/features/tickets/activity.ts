@@ -1,5 +1,5 @@
 /** A change of a ticket in words: what, and from what to what. */
-import type { Member, TicketChange } from "@illumichat/api";
+import type { Colleague, TicketChange } from "@illumichat/api";
 import { type Key, t } from "../../i18n/index.svelte.ts";
 import { priorities, statuses } from "./words.ts";
 
@@ -22,7 +22,7 @@ const labels: Record<string, Key> = {
   tags: "tags.title",
 };
 
-export function told({ field, from, to }: Pick<TicketChange, "field" | "from" | "to">, members: Member[]): Told {
+export function told({ field, from, to }: Pick<TicketChange, "field" | "from" | "to">, members: Colleague[]): Told {
   if (field === "comment") return { what: t("tickets.didComment") };
   if (field === "status" && from === null) return { what: t("tickets.didCreate") };
   if (field === "breaches") return { what: t("tickets.didMiss"), to: missed(from, to) };
@@ -38,7 +38,7 @@ function missed(from: unknown, to: unknown): string {
   return fresh.map((target) => t(target === "first_response" ? "tickets.firstAnswer" : "tickets.resolution")).join(", ");
 }
 
-function valueOf(field: string, value: unknown, members: Member[]): string {
+function valueOf(field: string, value: unknown, members: Colleague[]): string {
   if (value === null || value === undefined || value === "") return t("tickets.nothing");
   if (Array.isArray(value)) return value.length ? value.join(", ") : t("tickets.nothing");
   const word = String(value);

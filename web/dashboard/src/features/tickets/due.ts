@@ -1,7 +1,7 @@
 /** By when the next thing on a ticket is to be done, and how pressing that is. */
 import type { Ticket, Workspace } from "@illumichat/api";
 
-type Targets = Workspace["settings"]["tickets"];
+type Targets = Workspace["settings"]["slaTargets"];
 
 export interface Due {
   at: string;

@@ -1,5 +1,5 @@
 /** What the pages ask the server about tickets. */
-import { type TicketInput, type TicketStatus, unwrap } from "@illumichat/api";
+import { type Colleague, type TicketInput, type TicketStatus, unwrap } from "@illumichat/api";
 import { api } from "../../session/session.svelte.ts";
 import { columns } from "./words.ts";
 
@@ -73,10 +73,8 @@ export const listActivity = (ws: string, id: string, offset: number) => ({
 /** Everybody who can have a ticket. */
 export const listColleagues = (ws: string) => ({
   queryKey: ["members", ws, "colleagues"] as const,
-  queryFn: async () => {
-    const { data } = await unwrap(api.GET("/api/workspaces/{ws}/members", { params: { path: { ws }, query: { limit: 100 } } }));
-    return data.filter((member) => member.role !== "guest");
-  },
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/colleagues", { params: { path: { ws }, query: { limit: 100 } } })),
+  select: ({ data }: { data: Colleague[] }) => data,
   staleTime: 60_000,
 });
 

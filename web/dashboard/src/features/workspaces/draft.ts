@@ -1,5 +1,5 @@
 /** A workspace's settings as the form has them, and as the server takes them. */
-import type { OpeningHours, Workspace, WorkspaceInput } from "@illumichat/api";
+import type { Workspace, WorkspaceInput } from "@illumichat/api";
 
 export const DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] as const;
 export const PRIORITIES = ["critical", "high", "normal", "low"] as const;
@@ -14,10 +14,10 @@ const listed = (text: string) => text.split("\n").map((line) => line.trim()).fil
 export function toDraft(workspace: Workspace) {
   const { settings } = workspace;
   const hours = settings.openingHours;
-  const spans = (day: Day) => hours?.[day]?.map((span) => ({ ...span })) ?? [];
+  const spans = (day: Day) => hours.filter(({ days }) => days.includes(day)).map(({ from, to }) => ({ from, to }));
   const target = (priority: (typeof PRIORITIES)[number]) => ({
-    firstResponseMinutes: settings.tickets[priority].firstResponseMinutes ?? null,
-    resolutionMinutes: settings.tickets[priority].resolutionMinutes ?? null,
+    firstResponseMinutes: settings.slaTargets[priority].firstResponseMinutes ?? null,
+    resolutionMinutes: settings.slaTargets[priority].resolutionMinutes ?? null,
   });
   return {
     name: workspace.name,
@@ -25,11 +25,11 @@ export function toDraft(workspace: Workspace) {
     timeZone: settings.timeZone,
     region: settings.region,
     locale: settings.locale,
-    always: !hours,
+    always: !hours.length,
     hours: Object.fromEntries(DAYS.map((day) => [day, spans(day)])) as Record<Day, { from: string; to: string }[]>,
-    closedOn: hours?.closedOn?.join("\n") ?? "",
+    closedOn: settings.closedOn.join("\n"),
     targets: { critical: target("critical"), high: target("high"), normal: target("normal"), low: target("low") },
-    contactRequired: settings.tickets.contactRequired,
+    contactRequired: settings.ticketContactRequired,
     retentionDays: settings.retentionDays ?? null,
     membersMayCreateTokens: settings.membersMayCreateTokens,
     notify: { email: settings.notify.email, browser: settings.notify.browser },
@@ -42,8 +42,9 @@ export function toDraft(workspace: Workspace) {
 export type Draft = ReturnType<typeof toDraft>;
 
 export function toInput(draft: Draft): WorkspaceInput {
-  const closedOn = listed(draft.closedOn);
-  const hours: OpeningHours | null = draft.always ? null : { ...draft.hours, closedOn };
+  const open = DAYS.flatMap((day) => draft.hours[day].map((span) => ({ days: [day], ...span })));
+  // No span at all is what the server refuses; an empty list would mean always.
+  const hours = draft.always ? [] : open.length ? open : [{ days: [], from: "00:00", to: "24:00" }];
   return {
     name: draft.name,
     description: draft.description.trim() || null,
@@ -52,7 +53,9 @@ export function toInput(draft: Draft): WorkspaceInput {
       region: draft.region.toUpperCase(),
       locale: draft.locale,
       openingHours: hours,
-      tickets: { ...draft.targets, contactRequired: draft.contactRequired },
+      closedOn: draft.always ? [] : listed(draft.closedOn),
+      slaTargets: draft.targets,
+      ticketContactRequired: draft.contactRequired,
       retentionDays: draft.retentionDays,
       membersMayCreateTokens: draft.membersMayCreateTokens,
       notify: draft.notify,

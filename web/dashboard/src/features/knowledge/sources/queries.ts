@@ -1,5 +1,6 @@
 /** What the pages ask the server about the websites that fill a project. */
 import { unwrap, type WebSource, type WebSourceInput } from "@illumichat/api";
+import { keepPreviousData } from "@tanstack/svelte-query";
 import { api } from "../../../session/session.svelte.ts";
 import { knowledgeKeys } from "../queries.ts";
 
@@ -24,9 +25,14 @@ export const getSource = (ws: string, id: string, source: string) => ({
   refetchInterval: (query: { state: { data?: WebSource | undefined } }) => (query.state.data && isUnderWay(query.state.data) ? POLL : false),
 });
 
-export const listPages = (ws: string, id: string, source: string, underWay: boolean) => ({
-  queryKey: [...sourceKeys.one(ws, id, source), "pages"] as const,
-  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/sources/{source}/pages", { params: { path: { ws, id, source } } })),
+/** How many pages of a website are shown at once. */
+export const PAGE = 100;
+
+export const listPages = (ws: string, id: string, source: string, query: { failed: boolean; offset: number }, underWay: boolean) => ({
+  queryKey: [...sourceKeys.one(ws, id, source), "pages", query] as const,
+  queryFn: () =>
+    unwrap(api.GET("/api/workspaces/{ws}/projects/{id}/sources/{source}/pages", { params: { path: { ws, id, source }, query: { ...query, limit: PAGE } } })),
+  placeholderData: keepPreviousData,
   refetchInterval: underWay ? POLL : (false as const),
 });
 

@@ -7,7 +7,7 @@ use poem_openapi::{
     Object, OpenApi,
     param::{Path, Query},
     payload::{Json, Response},
-    types::ToJSON,
+    types::{MaybeUndefined, ToJSON},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +16,7 @@ use super::{
     Anyone, Member, Person,
     cookie::{self, clear_cookie, new_session, session_cookie},
     credentials::{check_password_rules, require_second_factor, sign_in_user},
-    model::{SESSION_REMEMBERED, SESSION_SHORT, Session, Token, User, check_name},
+    model::{SESSION_REMEMBERED, SESSION_SHORT, Session, Token, User, check_avatar, check_name},
     second_factor::record_account,
     store::{self, LinkKind},
 };
@@ -66,6 +66,9 @@ pub struct SessionState {
 pub struct ChangeMe {
     #[serde(default, deserialize_with = "crate::http::not_null")]
     name: Option<String>,
+    /// An https address, or the `url` of an upload.
+    #[serde(default)]
+    avatar_url: MaybeUndefined<String>,
 }
 
 #[derive(Object, Deserialize)]
@@ -185,6 +188,11 @@ impl AccountApi {
         if let Some(name) = &body.0.name {
             let (id, name, now) = (who.user_id.clone(), check_name("name", name, 120)?, app.now());
             app.db.write(move |tx| store::rename_user(tx, &id, &name, now)).await?;
+        }
+        if !body.0.avatar_url.is_undefined() {
+            let (id, url, now) = (who.user_id.clone(), body.0.avatar_url.value().cloned(), app.now());
+            url.as_deref().map_or(Ok(()), check_avatar)?;
+            app.db.write(move |tx| store::set_avatar(tx, &id, url.as_deref(), now)).await?;
         }
         me(&app, &who)
     }

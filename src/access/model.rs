@@ -57,6 +57,8 @@ pub struct User {
     pub id: String,
     pub email: String,
     pub name: String,
+    /// A picture of them, which the customers see whom they answer.
+    pub avatar_url: Option<String>,
     /// Whether signing in takes a code of an authenticator app too.
     pub totp_enabled: bool,
     pub created_at: Timestamp,
@@ -110,6 +112,15 @@ pub fn check_email(email: &str) -> Result<String> {
             !local.is_empty() && !domain.contains('@') && domain.len() > 2 && domain.split('.').all(|label| !label.is_empty()) && (domain.contains('.') || domain == "localhost")
         });
     if well_formed { Ok(email.to_owned()) } else { Err(Error::invalid("email", "is not an email address")) }
+}
+
+/// A picture's address: on the web, or a file of this server's.
+pub fn check_avatar(url: &str) -> Result<()> {
+    let is_here = url.starts_with('/') && !url.starts_with("//");
+    if url.chars().count() > 2_000 || !(is_here || url.starts_with("https://")) {
+        return Err(Error::invalid("avatarUrl", "must begin with https://, or be the address of an upload, and have at most 2000 characters"));
+    }
+    Ok(())
 }
 
 /// A person's or a thing's name: trimmed, not empty, at most `most` characters, without control characters.

@@ -12,10 +12,10 @@ use crate::{
     error::{Error, Result},
 };
 
-const USER: &str = "id, email, name, totp_enabled, created_at, updated_at";
+const USER: &str = "id, email, name, totp_enabled, created_at, updated_at, avatar_url";
 
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
-    Ok(User { id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, totp_enabled: row.get(3)?, created_at: row.get(4)?, updated_at: row.get(5)? })
+    Ok(User { id: row.get(0)?, email: row.get(1)?, name: row.get(2)?, totp_enabled: row.get(3)?, created_at: row.get(4)?, updated_at: row.get(5)?, avatar_url: row.get(6)? })
 }
 
 pub fn find_user(connection: &Connection, id: &str) -> Result<Option<User>> {
@@ -45,6 +45,11 @@ pub fn insert_user(tx: &Tx<'_>, user: &User, password_hash: Option<&str>) -> Res
         ":password_hash": password_hash, ":created_at": user.created_at, ":updated_at": user.updated_at,
     })
     .map_err(on_unique("users.email_key", || Error::conflict("There is already somebody with this email.").detail("email", "is taken")))?;
+    Ok(())
+}
+
+pub fn set_avatar(tx: &Tx<'_>, id: &str, avatar_url: Option<&str>, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("update users set avatar_url = ?2, updated_at = ?3 where id = ?1")?.execute((id, avatar_url, now))?;
     Ok(())
 }
 

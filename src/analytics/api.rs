@@ -300,13 +300,16 @@ async fn report(app: &App, scope: Scope, gaps: bool, format: Option<Format>) -> 
 
 async fn clusters(app: &App, scope: Scope, gaps: bool) -> Result<QuestionClusters> {
     let workspace_id = scope.workspace_id.clone();
-    let mut asked = app.db.read_slowly(move |connection| store::answers(connection, &scope, MOST_QUESTIONS)).await?;
+    let (mut asked, settings) = app
+        .db
+        .read_slowly(move |connection| Ok((store::answers(connection, &scope, MOST_QUESTIONS)?, workspaces::store::find_settings(connection, &scope.workspace_id)?)))
+        .await?;
     asked.retain(|answer| !answer.question.trim().is_empty());
     let vectors = vectors_of(app, &asked).await?;
     let groups = tokio::task::spawn_blocking(move || (cluster::groups(&vectors), vectors)).await.map_err(Error::internal)?;
     let (groups, vectors) = groups;
     let questions = i64::try_from(asked.len()).unwrap_or(i64::MAX);
-    let mut data: Vec<QuestionCluster> = groups.iter().map(|group| told(&asked, &group.members, group.middle(&vectors))).collect();
+    let mut data: Vec<QuestionCluster> = groups.iter().map(|group| told(&settings, &asked, &group.members, group.middle(&vectors))).collect();
     if gaps {
         data.retain(|cluster| cluster.not_answered * 2 > cluster.count);
         data.sort_by_key(|cluster| std::cmp::Reverse((cluster.not_answered, cluster.tokens)));
@@ -322,7 +325,7 @@ async fn clusters(app: &App, scope: Scope, gaps: bool) -> Result<QuestionCluster
     Ok(QuestionClusters { data, questions })
 }
 
-fn told(asked: &[Answered], members: &[usize], middle: usize) -> QuestionCluster {
+fn told(settings: &Settings, asked: &[Answered], members: &[usize], middle: usize) -> QuestionCluster {
     let answered = members.iter().filter(|place| asked[**place].answered).count();
     let sure: Vec<f64> = members.iter().filter_map(|place| asked[*place].confidence).collect();
     let short = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(500).collect::<String>();
@@ -333,6 +336,7 @@ fn told(asked: &[Answered], members: &[usize], middle: usize) -> QuestionCluster
         not_answered: i64::try_from(members.len() - answered).unwrap_or(i64::MAX),
         average_confidence: (!sure.is_empty()).then(|| sure.iter().sum::<f64>() / sure.len() as f64),
         tokens: members.iter().map(|place| asked[*place].input_tokens + asked[*place].output_tokens).sum(),
+        cost: members.iter().filter_map(|place| cost_of(settings, &asked[*place])).reduce(|sum, cost| sum + cost),
         last_asked_at: members.iter().map(|place| asked[*place].at).max().unwrap_or(Timestamp::from_millis(0)),
         examples: members
             .iter()

@@ -39,11 +39,11 @@ pub fn days(analytics: &Analytics) -> Result<String> {
 
 /// A row a group of questions.
 pub fn questions(clusters: &[QuestionCluster]) -> Result<String> {
-    let head = ["question", "count", "answered", "notAnswered", "averageConfidence", "tokens", "lastAskedAt", "draftAnswer"];
+    let head = ["question", "count", "answered", "notAnswered", "averageConfidence", "tokens", "cost", "lastAskedAt", "draftAnswer"];
     let rows = clusters.iter().map(|cluster| {
         vec![
             cluster.question.clone(), cluster.count.to_string(), cluster.answered.to_string(), cluster.not_answered.to_string(), number(cluster.average_confidence),
-            cluster.tokens.to_string(), cluster.last_asked_at.to_string(), cluster.draft.as_ref().map(|draft| draft.answer.clone()).unwrap_or_default(),
+            cluster.tokens.to_string(), number(cluster.cost), cluster.last_asked_at.to_string(), cluster.draft.as_ref().map(|draft| draft.answer.clone()).unwrap_or_default(),
         ]
     });
     write(std::iter::once(head.map(str::to_owned).to_vec()).chain(rows))

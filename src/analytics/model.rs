@@ -92,6 +92,9 @@ pub struct QuestionCluster {
     pub not_answered: i64,
     pub average_confidence: Option<f64>,
     pub tokens: i64,
+    /// What its answers cost, in the currency of the prices that the workspace has set; null where no price is set for their
+    /// models.
+    pub cost: Option<f64>,
     pub last_asked_at: Timestamp,
     pub examples: Vec<Asked>,
     /// For a gap: a pair to make knowledge of, from what a person replied.

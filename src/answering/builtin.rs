@@ -5,10 +5,10 @@ use futures_util::future::join_all;
 use super::{
     align,
     extractive::{self, Asked, Composed, From, Nearness, Unit},
-    phrases,
-    run::{Draft, End, Passage, Work, say, show_sources, sources_of},
+    passages::{Passage, sources_of},
+    run::{Draft, End, Work, say, show_sources},
 };
-use crate::{conversations::Citation, embed::Embedder, error::Result, llm::catalog::EXTRACTIVE};
+use crate::{conversations::{Citation, phrases}, embed::Embedder, error::Result, llm::catalog::EXTRACTIVE};
 
 /// How many units of the best passages are compared with the question by their vectors.
 const EMBEDDED_UNITS: usize = 20;
@@ -16,8 +16,15 @@ const EMBEDDED_UNITS: usize = 20;
 const UNITS: usize = 40;
 
 /// What it says where the documents are silent: the assistant's own message, else one in the visitor's language.
-pub(super) fn not_found(work: &Work) -> String {
+fn not_found(work: &Work) -> String {
     work.assistant.fallback_message.clone().unwrap_or_else(|| phrases::of(&work.question).not_found.to_owned())
+}
+
+/// Says so. A draft for an agent says nothing then: that the documents are silent is no reply to send.
+pub(super) fn refuse(work: &Work, draft: &mut Draft) {
+    if !work.is_draft {
+        say(work, draft, &not_found(work));
+    }
 }
 
 /// Writes the answer.
@@ -31,7 +38,7 @@ pub(super) async fn answer(work: &Work, draft: &mut Draft, passages: &[Passage],
     }
     let parts = compose(work, passages).await.parts;
     if parts.is_empty() {
-        say(work, draft, &not_found(work));
+        refuse(work, draft);
         return Ok(End::Stop);
     }
     // Sources are numbered in the order in which the answer uses them.

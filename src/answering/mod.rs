@@ -15,7 +15,7 @@ mod filter;
 mod guard;
 mod judge;
 mod log;
-mod phrases;
+mod passages;
 mod prompt;
 mod receipt;
 mod retell;

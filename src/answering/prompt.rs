@@ -1,6 +1,6 @@
 //! What the model is told: the assistant's instructions, the passages as data, and as much of the conversation as fits.
 
-use super::run::Passage;
+use super::passages::Passage;
 use crate::llm::{Message, tokens};
 
 /// Builds the messages within `window` tokens, the answer's own share taken off already. The newest turns are kept; the

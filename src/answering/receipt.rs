@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{events::Usage, run::Passage};
+use super::{events::Usage, passages::Passage};
 use crate::clock::Timestamp;
 
 #[derive(Debug, Clone, Default, Serialize)]

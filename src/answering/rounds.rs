@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{
     events::{self, Event},
     receipt::ToolUse,
-    run::{Draft, Passage, Work},
+    passages::Passage,
+    run::{Draft, Work},
 };
 use crate::{
     llm::{self, Message, tokens},

@@ -11,6 +11,7 @@ use super::{
     filter::Filter,
     guard::Guard,
     log::Log,
+    passages::{Passage, retrieve, sources_of},
     prompt,
     receipt::{Fallback, Receipt},
     rounds::Rounds,
@@ -21,8 +22,7 @@ use crate::{
     assistants::{self, AnswerMode, Assistant},
     clock::Timestamp,
     conversations::{Citation, HandoffReason, MessageStatus, Source, handoff, service, store as conversations},
-    error::{Code, Error, Result},
-    knowledge::{self, model::Mode},
+    error::{Error, Result},
     llm::{self, Answerer, Failure, catalog::EXTRACTIVE},
     providers,
     tools::{self, Toolbox},
@@ -67,30 +67,6 @@ impl Work {
     }
 }
 
-/// A passage that was found, and the number of its source. Passages of one document are one source.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Passage {
-    pub source: i64,
-    pub document_id: String,
-    pub title: String,
-    pub headings: Vec<String>,
-    pub text: String,
-    pub url: Option<String>,
-    pub page: Option<i64>,
-    pub start: i64,
-    pub end: i64,
-    pub score: f64,
-    pub keyword_rank: Option<i64>,
-    pub vector_rank: Option<i64>,
-}
-
-impl Passage {
-    /// Title and headings, for the model.
-    pub(super) fn heading(&self) -> String {
-        std::iter::once(self.title.as_str()).chain(self.headings.iter().map(String::as_str)).collect::<Vec<_>>().join(" › ")
-    }
-}
-
 /// What there is of an answer at any moment; it survives the one who writes it.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -106,9 +82,6 @@ pub(super) enum End {
     Length,
     Failed(Error),
 }
-
-/// How many passages an answer is made from, where the assistant does not say.
-const PASSAGES: usize = 6;
 
 /// Answers, and writes the answer down, however it ends.
 pub(super) async fn run(work: Work) {
@@ -239,7 +212,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     })?;
     let polite = small_talk::reply(&work.question);
     // 1 and 2. The question with what was said before it, and the passages for it.
-    let found = if polite.is_some() || work.project_ids.is_empty() { None } else { Some(retrieve(work, draft).await?) };
+    let found = if polite.is_some() || work.project_ids.is_empty() { None } else { Some(retrieve(work, &mut draft.receipt).await?) };
     draft.receipt.mark("retrieved", work.began, work.app.now());
     // 3. Whether the documents answer it.
     let grounded = polite.is_none()
@@ -261,7 +234,7 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     if grounded && !answerable && toolbox.is_empty() {
         draft.receipt.decision.why = "the documents do not answer the question".to_owned();
         EXTRACTIVE.clone_into(&mut draft.receipt.served_by);
-        say(work, draft, &builtin::not_found(work));
+        builtin::refuse(work, draft);
         return Ok(End::Stop);
     }
     let passages = if answerable { passages } else { Vec::new() };
@@ -289,79 +262,6 @@ async fn steps(work: &Work, draft: &mut Draft) -> Result<End> {
     }
     toolbox.close().await;
     builtin::answer(work, draft, &passages, polite).await
-}
-
-struct Found {
-    passages: Vec<Passage>,
-    answerable: bool,
-}
-
-async fn retrieve(work: &Work, draft: &mut Draft) -> Result<Found> {
-    let settings = &work.assistant.retrieval;
-    let mut options = knowledge::SearchOptions {
-        limit: settings.top_k.and_then(|count| usize::try_from(count).ok()).unwrap_or(PASSAGES),
-        min_confidence: settings.min_score,
-        ..knowledge::SearchOptions::default()
-    };
-    options.weights.vector = settings.weights.vector.unwrap_or(options.weights.vector);
-    options.weights.keyword = settings.weights.keyword.unwrap_or(options.weights.keyword);
-    let question = knowledge::Question { text: work.question.clone(), earlier: work.earlier.clone() };
-    let result = match knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await {
-        // Without the embedding model the words alone still find something.
-        Err(error) if error.code() == Code::Unavailable => {
-            tracing::warn!(?error, "searching by keywords alone");
-            options.mode = Mode::Keyword;
-            knowledge::search(&work.app, &work.workspace_id, &work.project_ids, &question, &options).await?
-        }
-        other => other?,
-    };
-    draft.receipt.decision.confidence = Some(result.confidence);
-    draft.receipt.decision.min_confidence = Some(result.min_confidence);
-    let mut documents: Vec<String> = Vec::new();
-    let passages = result
-        .data
-        .into_iter()
-        .map(|hit| {
-            let place = documents.iter().position(|id| *id == hit.document_id).unwrap_or_else(|| {
-                documents.push(hit.document_id.clone());
-                documents.len() - 1
-            });
-            Passage {
-                source: i64::try_from(place).unwrap_or(0) + 1,
-                document_id: hit.document_id,
-                title: hit.title,
-                headings: hit.headings,
-                text: hit.text,
-                url: hit.url,
-                page: hit.page,
-                start: hit.start,
-                end: hit.end,
-                score: hit.score,
-                keyword_rank: hit.keyword.map(|signal| signal.rank),
-                vector_rank: hit.vector.map(|signal| signal.rank),
-            }
-        })
-        .collect();
-    Ok(Found { passages, answerable: result.answerable })
-}
-
-/// The sources that these passages belong to, each with its best passage's beginning.
-pub(super) fn sources_of(passages: &[Passage]) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for passage in passages {
-        if sources.iter().all(|source| source.index != passage.source) {
-            sources.push(Source {
-                index: passage.source,
-                document_id: passage.document_id.clone(),
-                title: passage.title.clone(),
-                url: passage.url.clone(),
-                page: passage.page,
-                snippet: events::shorten(&passage.text.split_whitespace().collect::<Vec<_>>().join(" "), 240),
-                score: (passage.score * 10_000.0).round() / 10_000.0,
-            });
-        }
-    }
-    sources
 }
 
 /// Shows those that have not been shown.
@@ -410,7 +310,7 @@ async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages:
             Ok(Spoken { calls, text, .. }) if !calls.is_empty() && rounds.may_go_on() => rounds.run(work, draft, toolbox, text, calls).await,
             Ok(Spoken { end, .. }) => {
                 if draft.text.is_empty() {
-                    say(work, draft, &builtin::not_found(work));
+                    builtin::refuse(work, draft);
                 }
                 let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
                 draft.citations = align::citations(&draft.text, &known);
@@ -493,7 +393,7 @@ async fn stream_model(work: &Work, draft: &mut Draft, route: &llm::Route, reques
     if !is_open && opening.trim_start().starts_with(prompt::NOT_IN_SOURCES) {
         if spoken.calls.is_empty() {
             "the model found no answer in the passages".clone_into(&mut draft.receipt.decision.why);
-            say(work, draft, &builtin::not_found(work));
+            builtin::refuse(work, draft);
         }
         return Ok(spoken);
     }

@@ -1,6 +1,6 @@
 //! Greetings and thanks: what no document answers and nobody wants searched for.
 
-use super::phrases;
+use crate::conversations::phrases;
 
 /// What to say to a message that is nothing but politeness; nothing for a real question.
 pub(super) fn reply(message: &str) -> Option<&'static str> {

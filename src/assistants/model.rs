@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{Budget, Handoff, Retrieval, Widget};
 use crate::{
-    access::model::check_name,
+    access::model::{check_avatar, check_name},
     clock::Timestamp,
     error::{Error, Result},
 };
@@ -87,16 +87,13 @@ impl Assistant {
             ("description", &self.description, 2_000),
             ("welcomeMessage", &self.welcome_message, 2_000),
             ("fallbackMessage", &self.fallback_message, 2_000),
-            ("avatarUrl", &self.avatar_url, 2_000),
         ] {
             if let Some(text) = text {
                 at_most(field, text, most)?;
             }
         }
-        if let Some(url) = &self.avatar_url
-            && !(url.starts_with("https://") || url.starts_with('/') && !url.starts_with("//"))
-        {
-            return Err(Error::invalid("avatarUrl", "must begin with https://"));
+        if let Some(url) = &self.avatar_url {
+            check_avatar(url)?;
         }
         if !(0.0..=2.0).contains(&self.temperature) {
             return Err(Error::invalid("temperature", "must be a number from 0 to 2"));
@@ -114,6 +111,7 @@ impl Assistant {
             return Err(Error::invalid("visibility", "must be public while the widget is on, because strangers reach it there"));
         }
         self.widget.check()?;
+        self.handoff.check()?;
         self.budget.check()?;
         self.retrieval.check()
     }

@@ -5,7 +5,12 @@ use std::collections::BTreeMap;
 use poem_openapi::{Enum, Object};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{
+    access::model::check_email,
+    error::{Error, Result},
+    ids::prefix,
+    workspaces::model::is_language_tag,
+};
 
 #[derive(Debug, Clone, PartialEq, Default, Object, Serialize, Deserialize)]
 #[oai(rename_all = "camelCase", rename = "WidgetSettings")]
@@ -138,10 +143,20 @@ impl Widget {
         if self.theme.radius.is_some_and(|radius| !(0..=32).contains(&radius)) {
             return Err(Error::invalid("widget.theme.radius", "must be a number from 0 to 32"));
         }
-        if self.strings.len() > 200 || self.strings.values().any(|text| text.chars().count() > 500) {
+        if self.strings.len() > 200 || self.strings.iter().any(|(name, text)| name.len() > 100 || text.chars().count() > 500) {
             return Err(Error::invalid("widget.strings", "must have at most 200 texts of at most 500 characters"));
         }
-        Ok(())
+        if self.theme.launcher.as_ref().is_some_and(|text| text.chars().count() > 40) {
+            return Err(Error::invalid("widget.theme.launcher", "must be `bubble` or a text of at most 40 characters"));
+        }
+        if self.locale.as_ref().is_some_and(|tag| !is_language_tag(tag)) {
+            return Err(Error::invalid("widget.locale", "is not a language tag like en or pt-BR"));
+        }
+        self.lead_form.check()?;
+        if self.uploads.max_bytes.is_some_and(|bytes| !(1..=MOST_UPLOAD).contains(&bytes)) {
+            return Err(Error::invalid("widget.uploads.maxBytes", "must be a number from 1 to 10485760, which is 10 MiB"));
+        }
+        self.proactive.check()
     }
 
     /// Whether a page of this host may embed the widget.
@@ -152,6 +167,58 @@ impl Widget {
                 Some(parent) => host.strip_suffix(parent).is_some_and(|rest| rest.len() > 1 && rest.ends_with('.')),
                 None => host == *domain,
             })
+    }
+}
+
+/// The most bytes that a visitor's file may have.
+pub const MOST_UPLOAD: i64 = 10 << 20;
+
+impl LeadForm {
+    fn check(&mut self) -> Result<()> {
+        const MOST: usize = 30;
+        for field in &mut self.fields {
+            *field = field.trim().to_owned();
+        }
+        let is_one_of_them = |place: usize| self.fields[..place].contains(&self.fields[place]);
+        if self.fields.len() > MOST {
+            return Err(Error::invalid("widget.leadForm.fields", "must have at most 30 entries"));
+        }
+        for (place, field) in self.fields.iter().enumerate() {
+            if field.is_empty() || field.chars().count() > 100 || is_one_of_them(place) {
+                return Err(Error::invalid(format!("widget.leadForm.fields[{place}]"), "must be a name of 1 to 100 characters that no other field has"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Proactive {
+    fn check(&self) -> Result<()> {
+        if self.message.as_ref().is_some_and(|text| text.chars().count() > 500) {
+            return Err(Error::invalid("widget.proactive.message", "must have at most 500 characters"));
+        }
+        if self.delay_seconds.is_some_and(|seconds| !(0..=3_600).contains(&seconds)) {
+            return Err(Error::invalid("widget.proactive.delaySeconds", "must be a number from 0 to 3600"));
+        }
+        Ok(())
+    }
+}
+
+impl Handoff {
+    pub fn check(&self) -> Result<()> {
+        if self.escalate_minutes.is_some_and(|minutes| !(1..=10_080).contains(&minutes)) {
+            return Err(Error::invalid("handoff.escalateMinutes", "must be a number from 1 to 10080, which is a week"));
+        }
+        if self.offline_message.as_ref().is_some_and(|text| text.chars().count() > 2_000) {
+            return Err(Error::invalid("handoff.offlineMessage", "must have at most 2000 characters"));
+        }
+        if self.notify.len() > 50 {
+            return Err(Error::invalid("handoff.notify", "must have at most 50 entries"));
+        }
+        match self.notify.iter().position(|who| !who.starts_with(prefix::USER) && check_email(who).is_err()) {
+            Some(place) => Err(Error::invalid(format!("handoff.notify[{place}]"), "must be the id of somebody of the workspace, or an email")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -142,7 +142,7 @@ pub fn attach(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str,
     let id = format!("{}_{}", prefix::FILE, app.ids.secret(32));
     files::retain(tx, &FileStore::new(app.config.files_dir()), &file.stored, now)?;
     insert(tx, workspace_id, &id, conversation_id, &file.stored, &file.filename, &file.mime_type, now)?;
-    take(tx, workspace_id, &id, conversation_id, conversation_id, message_id)
+    take(tx, workspace_id, &id, conversation_id, conversation_id, message_id, 0)
 }
 
 /// Keeps a file for whoever has sent it.
@@ -178,13 +178,13 @@ fn insert(tx: &Tx<'_>, workspace_id: &str, id: &str, owner_id: &str, stored: &St
     Ok(Attachment { id: id.to_owned(), filename: filename.to_owned(), mime_type: mime_type.to_owned(), bytes, url: format!("/api/files/{id}"), number })
 }
 
-/// Puts an unused file of somebody's into their message.
-pub fn take(tx: &Tx<'_>, workspace_id: &str, id: &str, owner_id: &str, conversation_id: &str, message_id: &str) -> Result<()> {
+/// Puts an unused file of somebody's into their message, at its place among the others.
+pub fn take(tx: &Tx<'_>, workspace_id: &str, id: &str, owner_id: &str, conversation_id: &str, message_id: &str, place: usize) -> Result<()> {
     let taken = tx
         .prepare_cached(
-            "update attachments set conversation_id = ?4, message_id = ?5 where workspace_id = ?1 and id = ?2 and owner_id = ?3 and message_id is null",
+            "update attachments set conversation_id = ?4, message_id = ?5, place = ?6 where workspace_id = ?1 and id = ?2 and owner_id = ?3 and message_id is null",
         )?
-        .execute((workspace_id, id, owner_id, conversation_id, message_id))?;
+        .execute((workspace_id, id, owner_id, conversation_id, message_id, i64::try_from(place).unwrap_or(i64::MAX)))?;
     if taken == 0 { Err(Error::invalid("attachments", format!("names {id}, which is no unused upload of yours"))) } else { Ok(()) }
 }
 
@@ -195,9 +195,15 @@ pub fn release_all(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: 
     hashes.iter().try_for_each(|hash| files::release(tx, &app.ids, hash, now))
 }
 
-/// Lets go of uploads that nobody has used.
+/// Lets go of uploads that nobody has used: in no message, and as nobody's picture.
 pub fn release_unused(app: &App, tx: &Tx<'_>, before: Timestamp, now: Timestamp) -> Result<()> {
-    let mut statement = tx.prepare_cached("delete from attachments where message_id is null and created_at < ?1 returning sha256")?;
+    let mut statement = tx.prepare_cached(
+        "delete from attachments where message_id is null and created_at < ?1 and not exists (
+             select 1 from users where avatar_url = '/api/files/' || attachments.id
+             union all select 1 from assistants where avatar_url = '/api/files/' || attachments.id
+             union all select 1 from workspaces where settings ->> '$.branding.logoUrl' = '/api/files/' || attachments.id)
+         returning sha256",
+    )?;
     let hashes: Vec<String> = statement.query_map([before], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     hashes.iter().try_for_each(|hash| files::release(tx, &app.ids, hash, now))
 }

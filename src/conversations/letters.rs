@@ -7,13 +7,14 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::{
-    model::{Conversation, Message, MessageRole},
+    model::{Conversation, EventKind, HandoffReason, Message, MessageEvent, MessageRole},
+    sentences::{self, Sentences, fill},
     service, store,
 };
 use crate::{
     access::{Role, model::check_email},
     app::App,
-    assistants,
+    assistants::{self, Assistant},
     clock::Timestamp,
     contacts,
     db::Tx,
@@ -45,6 +46,7 @@ struct Unread {
     to: Option<String>,
     name: Option<String>,
     business: String,
+    words: &'static Sentences,
 }
 
 fn find_unread(connection: &Connection, workspace_id: &str, conversation_id: &str) -> Result<Option<Unread>> {
@@ -58,7 +60,9 @@ fn find_unread(connection: &Connection, workspace_id: &str, conversation_id: &st
         None => None,
     };
     let (to, name) = contact.map_or((None, None), |contact| (contact.email, contact.name));
-    Ok(Some(Unread { messages, to, name, business: business(connection, workspace_id)? }))
+    let assistant = assistant_of(connection, workspace_id, &conversation)?;
+    let words = sentences::for_customer(connection, workspace_id, &conversation, assistant.as_ref())?;
+    Ok(Some(Unread { messages, to, name, business: business(connection, workspace_id)?, words }))
 }
 
 /// What a business calls itself to its customers.
@@ -81,11 +85,14 @@ pub async fn mail_replies(app: App, job: Job) -> Result<()> {
     if now.since(newest) + Duration::from_secs(1) < PATIENCE {
         return Ok(());
     }
-    let (sealed, line) = match &unread.to {
-        Some(to) if mail::is_configured(&app) => (Some(mail::seal(&app, &reply_letter(&app, &unread, to))?), format!("The customer is away: the reply was mailed to {to}.")),
-        Some(_) => (None, "The customer is away, and this server sends no mail: the reply waits for them where they wrote.".to_owned()),
-        None => (None, "The customer is away, and has left no email: the reply waits for them where they wrote.".to_owned()),
+    let (sealed, kind, line) = match &unread.to {
+        Some(to) if mail::is_configured(&app) => {
+            (Some(mail::seal(&app, &reply_letter(&app, &unread, to))?), EventKind::ReplyMailed, format!("The customer is away: the reply was mailed to {to}."))
+        }
+        Some(_) => (None, EventKind::ReplyWaits, "The customer is away, and this server sends no mail: the reply waits for them where they wrote.".to_owned()),
+        None => (None, EventKind::ReplyWaits, "The customer is away, and has left no email: the reply waits for them where they wrote.".to_owned()),
     };
+    let event = MessageEvent { email: unread.to.clone(), ..MessageEvent::of(kind) };
     let app_ = app.clone();
     app.db
         .write(move |tx| {
@@ -93,7 +100,7 @@ pub async fn mail_replies(app: App, job: Job) -> Result<()> {
             if let Some(sealed) = &sealed {
                 mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed)?;
             }
-            service::note_event(&app_, tx, &workspace_id, &conversation_id, &line, now)?;
+            service::note_event(&app_, tx, &workspace_id, &conversation_id, &line, &event, now)?;
             jobs::finish(tx, &job.id)
         })
         .await?;
@@ -103,7 +110,8 @@ pub async fn mail_replies(app: App, job: Job) -> Result<()> {
 
 fn reply_letter(app: &App, unread: &Unread, to: &str) -> Letter {
     let author = unread.messages.last().and_then(|message| message.author.clone()).unwrap_or_else(|| unread.business.clone());
-    let mut text = format!("{}\n\n{author} of {} has answered you:\n\n", greeting(unread.name.as_deref()), unread.business);
+    let names = [("author", author.as_str()), ("business", &unread.business)];
+    let mut text = format!("{}\n\n{}\n\n", greeting(unread.words, unread.name.as_deref()), fill(unread.words.answered, &names));
     for message in &unread.messages {
         text.push_str(&shorten(&message.content));
         text.push_str("\n\n");
@@ -111,12 +119,20 @@ fn reply_letter(app: &App, unread: &Unread, to: &str) -> Letter {
             text.push_str(&format!("{}: {}{}\n\n", file.filename, app.config.public_url(), file.url));
         }
     }
-    text.push_str("To answer, go back to the page where you wrote to us. Your conversation is still there.\n");
-    Letter { to: to.to_owned(), subject: format!("{} has answered you", one_line(&unread.business)), text }
+    text.push_str(unread.words.go_back);
+    text.push('\n');
+    Letter { to: to.to_owned(), subject: fill(unread.words.answered_subject, &[("business", &one_line(&unread.business))]), text }
 }
 
-pub fn greeting(name: Option<&str>) -> String {
-    name.map(one_line).filter(|name| !name.is_empty()).map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"))
+pub fn greeting(words: &Sentences, name: Option<&str>) -> String {
+    words.greeting(name.map(one_line).filter(|name| !name.is_empty()).as_deref())
+}
+
+fn assistant_of(connection: &Connection, workspace_id: &str, conversation: &Conversation) -> Result<Option<Assistant>> {
+    match &conversation.assistant_id {
+        Some(id) => assistants::store::find_assistant(connection, workspace_id, id),
+        None => Ok(None),
+    }
 }
 
 /// For a letter's head.
@@ -160,18 +176,16 @@ pub async fn mail_handoff(app: App, job: Job) -> Result<()> {
     let conversation_id = job.payload["conversationId"].as_str().unwrap_or_default().to_owned();
     let found = app.db.read(|connection| {
         let Some(conversation) = store::find_conversation(connection, &workspace_id, &conversation_id)? else { return Ok(None) };
-        let assistant = match &conversation.assistant_id {
-            Some(id) => assistants::store::find_assistant(connection, &workspace_id, id)?,
-            None => None,
-        };
+        let assistant = assistant_of(connection, &workspace_id, &conversation)?;
         let people = people_to_tell(connection, &workspace_id, &assistant.map(|assistant| assistant.handoff.notify).unwrap_or_default())?;
         let messages = store::list_messages(connection, &workspace_id, &conversation_id, None, 40)?;
-        Ok(Some((conversation, people, messages)))
+        let is_german = workspaces::store::find_settings(connection, &workspace_id)?.is_german();
+        Ok(Some((conversation, people, messages, is_german)))
     })?;
-    let Some((conversation, people, messages)) = found else { return Ok(()) };
+    let Some((conversation, people, messages, is_german)) = found else { return Ok(()) };
     let escalated = job.payload["escalated"].as_bool().unwrap_or_default();
-    let reason = job.payload["reason"].as_str().unwrap_or_default().replace('_', " ");
-    let letters: Vec<Letter> = people.into_iter().map(|to| handoff_letter(&app, &conversation, &messages, &reason, escalated, to)).collect();
+    let reason: Option<HandoffReason> = serde_json::from_value(job.payload["reason"].clone()).unwrap_or_default();
+    let letters: Vec<Letter> = people.into_iter().map(|to| handoff_letter(&app, &conversation, &messages, reason, escalated, is_german, to)).collect();
     let sealed: Vec<String> = letters.iter().map(|letter| mail::seal(&app, letter)).collect::<Result<_>>()?;
     let app_ = app.clone();
     app.db
@@ -184,16 +198,35 @@ pub async fn mail_handoff(app: App, job: Job) -> Result<()> {
     Ok(())
 }
 
-fn handoff_letter(app: &App, conversation: &Conversation, messages: &[Message], reason: &str, escalated: bool, to: String) -> Letter {
-    let title = conversation.title.as_deref().map_or_else(|| "a conversation".to_owned(), one_line);
-    let (subject, opening) = if escalated {
-        (format!("Still waiting for a person: {title}"), "Nobody has come yet. This conversation still waits for a person")
-    } else {
-        (format!("A person is wanted: {title}"), "A person is wanted in this conversation")
+/// Why a person is wanted, in German; the words of the API are English already.
+fn german(reason: HandoffReason) -> &'static str {
+    match reason {
+        HandoffReason::CustomerRequest => "auf Wunsch des Kunden",
+        HandoffReason::MissingKnowledge => "das Wissen fehlt",
+        HandoffReason::UnsupportedRequest => "die Bitte geht über das hinaus, was der Assistent kann",
+        HandoffReason::Policy => "eine Regel verlangt es",
+        HandoffReason::ToolFailure => "es gab einen Fehler",
+        HandoffReason::LowRating => "schlechte Bewertung",
+    }
+}
+
+fn handoff_letter(app: &App, conversation: &Conversation, messages: &[Message], reason: Option<HandoffReason>, escalated: bool, is_german: bool, to: String) -> Letter {
+    let title = conversation.title.as_deref().map(one_line);
+    let (subject, opening, wrote) = match (is_german, escalated) {
+        (false, false) => ("A person is wanted", "A person is wanted in this conversation", "The customer wrote:"),
+        (false, true) => ("Still waiting for a person", "Nobody has come yet. This conversation still waits for a person", "The customer wrote:"),
+        (true, false) => ("Ein Mensch wird gebraucht", "In diesem Gespräch wird ein Mensch gebraucht", "Der Kunde schrieb:"),
+        (true, true) => ("Es wartet noch immer jemand", "Noch ist niemand gekommen. Dieses Gespräch wartet weiter auf einen Menschen", "Der Kunde schrieb:"),
     };
-    let mut text = format!("{opening} ({reason}, by {}):\n\n{}/conversations/{}\n", conversation.channel.word(), app.config.public_url(), conversation.id);
+    let reason = match reason {
+        Some(reason) if is_german => german(reason).to_owned(),
+        reason => reason.map(|reason| reason.word().replace('_', " ")).unwrap_or_default(),
+    };
+    let by = if is_german { "über" } else { "by" };
+    let subject = format!("{subject}: {}", title.unwrap_or_else(|| if is_german { "ein Gespräch" } else { "a conversation" }.to_owned()));
+    let mut text = format!("{opening} ({reason}, {by} {}):\n\n{}/conversations/{}\n", conversation.channel.word(), app.config.public_url(), conversation.id);
     if let Some(said) = messages.iter().rev().find(|message| message.role == MessageRole::User) {
-        text.push_str(&format!("\nThe customer wrote:\n\n{}\n", shorten(&said.content)));
+        text.push_str(&format!("\n{wrote}\n\n{}\n", shorten(&said.content)));
     }
     Letter { to, subject, text }
 }

@@ -7,8 +7,10 @@ pub mod handoff;
 pub mod letters;
 pub mod model;
 pub mod outgoing;
+pub mod phrases;
 pub mod presence;
 pub mod retention;
+pub mod sentences;
 pub mod service;
 pub mod store;
 

@@ -13,6 +13,27 @@ words! {
     MessageRole { User "user", Assistant "assistant", Agent "agent", Note "note", Event "event" }
     /// Of an answer: still written, whole, stopped by somebody, or broken off by a failure.
     MessageStatus { Streaming "streaming", Complete "complete", Stopped "stopped", Failed "failed" }
+    /// What a line about an event is about.
+    EventKind {
+        /// `user` has the conversation from now on, by themselves.
+        Joined "joined",
+        /// `actor` has given it to `user`.
+        Assigned "assigned",
+        /// `actor` has made it nobody's.
+        Unassigned "unassigned",
+        /// `actor` has given it back to the assistant.
+        Released "released",
+        /// A person is wanted, for `reason`.
+        HandedOff "handed_off",
+        /// Nobody has come yet.
+        Escalated "escalated",
+        /// The customer was away; what they had not read was mailed to `email`.
+        ReplyMailed "reply_mailed",
+        /// The same, but nothing was mailed: they left no address, or, where there is an `email`, this server sends no mail.
+        ReplyWaits "reply_waits",
+        /// `count` files that came with a message could not be kept.
+        FilesLost "files_lost",
+    }
     /// Why a person is wanted.
     HandoffReason {
         CustomerRequest "customer_request",
@@ -53,6 +74,10 @@ pub struct Conversation {
     /// When it was told once more that nobody had come.
     pub escalated_at: Option<Timestamp>,
     pub snoozed_until: Option<Timestamp>,
+    /// How far the customer has read, as far as is known: the time of the newest message that they have seen.
+    pub customer_seen_at: Option<Timestamp>,
+    /// The language of the visitor's browser, where their page has said it.
+    pub locale: Option<String>,
     /// How many of the customer's messages the caller has not read; left out in events, which are told to many.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +111,10 @@ pub struct Message {
     /// Which characters of the content which source supports.
     pub citations: Vec<Citation>,
     pub attachments: Vec<Attachment>,
+    /// Of a line about what happened, the same as data, for pages that say it in their reader's language.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<MessageEvent>,
     /// What the site-key API calls it by.
     #[oai(skip)]
     #[serde(skip)]
@@ -93,6 +122,39 @@ pub struct Message {
     pub feedback: Option<i64>,
     pub status: MessageStatus,
     pub created_at: Timestamp,
+}
+
+/// What a line about an event tells; which fields there are depends on the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[oai(rename_all = "camelCase", skip_serializing_if_is_none)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageEvent {
+    pub kind: EventKind,
+    /// Who did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<EventPerson>,
+    /// To whom it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<EventPerson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<HandoffReason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<i64>,
+}
+
+impl MessageEvent {
+    pub fn of(kind: EventKind) -> Self {
+        MessageEvent { kind, actor: None, user: None, reason: None, email: None, count: None }
+    }
+}
+
+/// Somebody of the workspace, by the name that they had then.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize, Deserialize)]
+pub struct EventPerson {
+    pub id: String,
+    pub name: String,
 }
 
 /// A file in a message.

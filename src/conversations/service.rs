@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     attachments,
-    model::{Conversation, ConversationStatus, Message, MessageRole, MessageStatus, title_of},
+    model::{Conversation, ConversationStatus, Message, MessageEvent, MessageRole, MessageStatus, title_of},
     outgoing,
     store::{self, NewConversation, Outcome},
 };
@@ -36,11 +36,13 @@ pub struct NewMessage<'a> {
     /// Files that `owner_id` has uploaded and not used yet.
     pub attachments: &'a [String],
     pub owner_id: &'a str,
+    /// Of a line about what happened, what it tells.
+    pub event: Option<&'a MessageEvent>,
 }
 
 impl<'a> NewMessage<'a> {
     pub fn of(role: MessageRole, content: &'a str) -> Self {
-        NewMessage { role, content, author: None, author_id: None, attachments: &[], owner_id: "" }
+        NewMessage { role, content, author: None, author_id: None, attachments: &[], owner_id: "", event: None }
     }
 }
 
@@ -92,8 +94,11 @@ pub fn say(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, ne
     if let Some(author_id) = new.author_id {
         store::set_author(tx, workspace_id, &id, author_id)?;
     }
-    for attachment in new.attachments {
-        attachments::take(tx, workspace_id, attachment, new.owner_id, conversation_id, &id)?;
+    if let Some(event) = new.event {
+        store::set_event(tx, workspace_id, &id, &serde_json::to_string(event)?)?;
+    }
+    for (place, attachment) in new.attachments.iter().enumerate() {
+        attachments::take(tx, workspace_id, attachment, new.owner_id, conversation_id, &id, place)?;
     }
     outgoing::tell(app, tx, workspace_id, conversation_id, &id, now)?;
     store::find_message(tx, workspace_id, conversation_id, &id)?.ok_or_else(|| Error::not_found("message"))
@@ -114,8 +119,22 @@ fn better_title(tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, sa
 }
 
 /// A line about what happened, for the people of the workspace.
-pub fn note_event(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, text: &str, now: Timestamp) -> Result<()> {
-    say(app, tx, workspace_id, conversation_id, &NewMessage::of(MessageRole::Event, text), now).map(drop)
+pub fn note_event(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, text: &str, event: &MessageEvent, now: Timestamp) -> Result<()> {
+    say(app, tx, workspace_id, conversation_id, &NewMessage { event: Some(event), ..NewMessage::of(MessageRole::Event, text) }, now).map(drop)
+}
+
+/// The customer has seen what was there at this time. The people of the workspace are told where a reply was among it.
+pub fn customer_saw(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, at: Timestamp, now: Timestamp) -> Result<()> {
+    let before = get_conversation(tx, workspace_id, conversation_id)?;
+    if before.customer_seen_at.is_some_and(|seen| seen >= at) {
+        return Ok(());
+    }
+    store::set_customer_seen(tx, workspace_id, conversation_id, at)?;
+    if store::has_reply_between(tx, workspace_id, conversation_id, before.customer_seen_at, at)? {
+        let after = Conversation { customer_seen_at: Some(at), ..before };
+        tell(app, tx, workspace_id, Kind::ConversationUpdated, &after, json!({"changed": ["customerSeenAt"]}), now)?;
+    }
+    Ok(())
 }
 
 /// Writes down what an answer came to. It is told of once it is whole.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 const CONVERSATION: &str = "c.id, c.title, c.assistant_id, c.channel, c.status, c.handler, c.assignee_id, c.contact_id, c.message_count, c.tags,
-    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until";
+    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until, c.customer_seen_at, c.locale";
 
 /// The same with how much of it `:user` has not read.
 const UNREAD: &str = "(select count(*) from messages m where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.role = 'user'
@@ -38,12 +38,14 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
         handed_off_at: row.get(16)?,
         escalated_at: row.get(17)?,
         snoozed_until: row.get(18)?,
+        customer_seen_at: row.get(19)?,
+        locale: row.get(20)?,
         unread: None,
     })
 }
 
 fn conversation_with_unread(row: &Row<'_>) -> rusqlite::Result<Conversation> {
-    Ok(Conversation { unread: row.get(19)?, ..conversation(row)? })
+    Ok(Conversation { unread: row.get(21)?, ..conversation(row)? })
 }
 
 pub struct NewConversation<'a> {
@@ -54,18 +56,20 @@ pub struct NewConversation<'a> {
     pub user_id: Option<&'a str>,
     pub contact_id: Option<&'a str>,
     pub title: Option<&'a str>,
+    /// The language of the visitor's browser.
+    pub locale: Option<&'a str>,
     pub now: Timestamp,
 }
 
 pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()> {
     tx.prepare_cached(
         "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, contact_id, tags,
-             message_count, created_at, updated_at, last_message_at)
-         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', 0, :now, :now, :now)",
+             locale, message_count, created_at, updated_at, last_message_at)
+         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', :locale, 0, :now, :now, :now)",
     )?
     .execute(named_params! {
         ":id": new.id, ":ws": new.workspace_id, ":assistant_id": new.assistant_id, ":title": new.title, ":channel": new.channel,
-        ":user_id": new.user_id, ":contact_id": new.contact_id, ":now": new.now,
+        ":user_id": new.user_id, ":contact_id": new.contact_id, ":locale": new.locale, ":now": new.now,
         // Where no assistant answers, people do from the beginning.
         ":handler": if new.assistant_id.is_some() { Handler::Ai } else { Handler::Human },
     })?;
@@ -217,8 +221,9 @@ pub fn delete_conversation(tx: &Tx<'_>, workspace_id: &str, id: &str) -> Result<
 }
 
 const MESSAGE: &str = "id, role, content, author, sources, citations, feedback, status, created_at,
-    row, (select json_group_array(json_object('id', a.id, 'filename', a.filename, 'mimeType', a.mime_type, 'bytes', a.bytes, 'url', '/api/files/' || a.id, 'number', a.row))
-     from attachments a where a.message_id = messages.id)";
+    row, (select json_group_array(json_object('id', a.id, 'filename', a.filename, 'mimeType', a.mime_type, 'bytes', a.bytes, 'url', '/api/files/' || a.id, 'number', a.row)
+         order by a.place, a.row)
+     from attachments a where a.message_id = messages.id), event";
 
 fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     Ok(Message {
@@ -233,6 +238,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
         created_at: row.get(8)?,
         number: row.get(9)?,
         attachments: serde_json::from_str(&row.get::<_, String>(10)?).unwrap_or_default(),
+        event: row.get::<_, Option<String>>(11)?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
@@ -310,9 +316,13 @@ pub fn set_customer_seen(tx: &Tx<'_>, workspace_id: &str, id: &str, at: Timestam
     Ok(())
 }
 
-pub fn find_customer_seen(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<Timestamp>> {
-    let found = connection.prepare_cached("select customer_seen_at from conversations where workspace_id = ?1 and id = ?2")?.query_row((workspace_id, id), |row| row.get(0));
-    Ok(found.optional()?.flatten())
+/// Whether an agent has said something after the one time and not after the other.
+pub fn has_reply_between(connection: &Connection, workspace_id: &str, id: &str, after: Option<Timestamp>, until: Timestamp) -> Result<bool> {
+    Ok(connection
+        .prepare_cached(
+            "select exists (select 1 from messages where workspace_id = ?1 and conversation_id = ?2 and role = 'agent' and created_at > coalesce(?3, 0) and created_at <= ?4)",
+        )?
+        .query_row((workspace_id, id, after, until), |row| row.get(0))?)
 }
 
 /// The agents' replies that the customer has neither read nor written after, and that have not been followed up; the oldest first.
@@ -335,6 +345,12 @@ pub fn mark_followed_up(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, 
 
 pub fn set_author(tx: &Tx<'_>, workspace_id: &str, message_id: &str, author_id: &str) -> Result<()> {
     tx.prepare_cached("update messages set author_id = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, message_id, author_id))?;
+    Ok(())
+}
+
+/// Writes down what a line about an event tells, as JSON.
+pub fn set_event(tx: &Tx<'_>, workspace_id: &str, message_id: &str, event: &str) -> Result<()> {
+    tx.prepare_cached("update messages set event = ?3 where workspace_id = ?1 and id = ?2")?.execute((workspace_id, message_id, event))?;
     Ok(())
 }
 

@@ -43,6 +43,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     13 "0013_webhooks",
     14 "0014_sms",
     15 "0015_following_up",
+    19 "0019_told_and_seen",
 ];
 
 /// What `apply` would do to a database.

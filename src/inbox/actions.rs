@@ -11,7 +11,7 @@ use crate::{
     contacts,
     conversations::{
         self, Conversation, Message, MessageRole,
-        model::{ConversationStatus, Handler},
+        model::{ConversationStatus, EventKind, EventPerson, Handler, MessageEvent},
         outgoing,
         service::{self, NewMessage, WAKE_JOB},
     },
@@ -22,6 +22,10 @@ use crate::{
 
 pub fn name_of(connection: &Connection, user_id: &str) -> Result<String> {
     Ok(access::store::find_user(connection, user_id)?.map_or_else(|| "Somebody".to_owned(), |user| user.name))
+}
+
+fn person(connection: &Connection, user_id: &str) -> Result<EventPerson> {
+    Ok(EventPerson { id: user_id.to_owned(), name: name_of(connection, user_id)? })
 }
 
 fn get(tx: &Tx<'_>, who: &Caller, id: &str) -> Result<Conversation> {
@@ -54,11 +58,17 @@ fn assign_to(app: &App, tx: &Tx<'_>, who: &Caller, before: Conversation, user_id
     let is_new = after.assignee_id != before.assignee_id || after.handler != before.handler;
     let after = service::save(app, tx, &who.workspace_id, &before, after, now)?;
     if is_new {
-        let line = match &after.assignee_id {
-            Some(user_id) => format!("{} has joined the conversation.", name_of(tx, user_id)?),
-            None => "The conversation is nobody's now.".to_owned(),
+        let actor = person(tx, &who.user_id)?;
+        let (kind, user, line) = match &after.assignee_id {
+            Some(user_id) if *user_id == who.user_id => (EventKind::Joined, Some(actor.clone()), format!("{} has joined the conversation.", actor.name)),
+            Some(user_id) => {
+                let user = person(tx, user_id)?;
+                let line = format!("{} has given the conversation to {}.", actor.name, user.name);
+                (EventKind::Assigned, Some(user), line)
+            }
+            None => (EventKind::Unassigned, None, format!("{} has made the conversation nobody's.", actor.name)),
         };
-        service::note_event(app, tx, &who.workspace_id, &after.id, &line, now)?;
+        service::note_event(app, tx, &who.workspace_id, &after.id, &line, &MessageEvent { actor: Some(actor), user, ..MessageEvent::of(kind) }, now)?;
     }
     Ok(after)
 }
@@ -72,7 +82,9 @@ pub fn release(app: &App, tx: &Tx<'_>, who: &Caller, id: &str, now: Timestamp) -
     let after = Conversation { handler: Handler::Ai, assignee_id: None, handoff_reason: None, handed_off_at: None, escalated_at: None, ..before.clone() };
     let after = Conversation { status: if before.status == ConversationStatus::Pending { ConversationStatus::Open } else { before.status }, ..after };
     if before.handler == Handler::Human {
-        service::note_event(app, tx, &who.workspace_id, id, &format!("{} has given the conversation back to the assistant.", name_of(tx, &who.user_id)?), now)?;
+        let actor = person(tx, &who.user_id)?;
+        let line = format!("{} has given the conversation back to the assistant.", actor.name);
+        service::note_event(app, tx, &who.workspace_id, id, &line, &MessageEvent { actor: Some(actor), ..MessageEvent::of(EventKind::Released) }, now)?;
     }
     service::save(app, tx, &who.workspace_id, &before, after, now)
 }

@@ -26,6 +26,10 @@ pub struct Project {
     /// Of the original files.
     pub bytes: i64,
     pub status: ProjectStatus,
+    /// Whether the caller may change its documents: admins, and the editors of a private one.
+    pub can_edit: bool,
+    /// What the caller was made in a private project; null for admins, who need no role in it.
+    pub my_role: Option<ProjectRole>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
 }

@@ -45,6 +45,9 @@ pub fn new_project(app: &App, name: &str, description: Option<String>, visibilit
         chunk_count: 0,
         bytes: 0,
         status: ProjectStatus::Empty,
+        // Whoever makes one is an admin.
+        can_edit: true,
+        my_role: None,
         created_at: app.now(),
         updated_at: app.now(),
     })

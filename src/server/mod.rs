@@ -112,7 +112,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let (answering, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
     let (emptying, mailing, resetting, scrubbing) = (app.clone(), app.clone(), app.clone(), app.clone());
-    let (replying, notifying, commenting, breaching, fetching) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
+    let (replying, notifying, commenting, breaching, fetching, ending) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
     Handlers::default()
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
@@ -133,6 +133,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(site_chat::ANSWER_JOB, move |job| site_chat::answer(site.0.clone(), site.1.clone(), job))
         .with(tickets::letters::COMMENT_JOB, move |job| tickets::letters::mail_comment(commenting.clone(), job))
         .with(tickets::letters::BREACH_JOB, move |job| tickets::letters::mail_breach(breaching.clone(), job))
+        .with(webhooks::letters::OFF_JOB, move |job| webhooks::letters::mail_off(ending.clone(), job))
         .with(sms::MEDIA_JOB, move |job| sms::fetch_media(fetching.clone(), job))
         .with(tickets::TARGET_JOB, move |job| tickets::check_targets(checking.clone(), job))
 }

@@ -141,6 +141,7 @@ async fn create(app: &App, caller: Caller, fields: &Fields) -> Outcome {
                 user_id: None,
                 contact_id: Some(&contact.id),
                 title: Some(&title),
+                locale: None,
                 now,
             };
             service::create(&app_, tx, &new)?;
@@ -198,8 +199,8 @@ async fn messages(app: &App, caller: Caller, token: &str, since: Option<&str>) -
             Some(id) => assistants::store::find_assistant(connection, &site.workspace_id, id)?,
             None => None,
         };
-        let seen = conversations::store::find_customer_seen(connection, &site.workspace_id, &visitor.conversation_id)?;
-        Ok((conversations::store::list_messages_after(connection, &site.workspace_id, &visitor.conversation_id, since)?, assistant, seen))
+        let messages = conversations::store::list_messages_after(connection, &site.workspace_id, &visitor.conversation_id, since)?;
+        Ok((messages, assistant, conversation.customer_seen_at))
     })?;
     let assistant = assistant.map_or_else(|| "Support".to_owned(), |assistant| assistant.name);
     // What comes after an answer that is still being written waits for it: a client that asks for what is newer than
@@ -209,8 +210,8 @@ async fn messages(app: &App, caller: Caller, token: &str, since: Option<&str>) -
     // What a person wrote and the visitor has fetched need not be mailed to them.
     let newest = settled.iter().rev().find(|message| message.role == MessageRole::Agent).map(|message| message.created_at);
     if let Some(newest) = newest.filter(|newest| seen.is_none_or(|seen| seen < *newest)) {
-        let (ws, id) = (site.workspace_id.clone(), visitor.conversation_id.clone());
-        app.db.write(move |tx| conversations::store::set_customer_seen(tx, &ws, &id, newest)).await?;
+        let (ws, id, app_, now) = (site.workspace_id.clone(), visitor.conversation_id.clone(), app.clone(), app.now());
+        app.db.write(move |tx| service::customer_saw(&app_, tx, &ws, &id, newest, now)).await?;
     }
     let shown: Vec<Value> = settled.into_iter().filter_map(|message| shown(message, &visitor, &assistant, token)).collect();
     Ok(Answer::ok(200, &Value::Array(shown)))

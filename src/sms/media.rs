@@ -12,6 +12,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     conversations::{
+        model::{EventKind, MessageEvent},
         attachments::{self, UploadedFile, check_public, sniff},
         outgoing, service,
     },
@@ -64,7 +65,8 @@ pub async fn fetch(app: App, job: Job) -> Result<()> {
             outgoing::tell_changed(&app_, tx, &workspace_id, &conversation_id, &message_id, now)?;
             if lost > 0 {
                 let line = format!("{lost} of the files that came with a message could not be kept: Twilio has them no more, or they are no picture, PDF or text.");
-                service::note_event(&app_, tx, &workspace_id, &conversation_id, &line, now)?;
+                let event = MessageEvent { count: Some(lost), ..MessageEvent::of(EventKind::FilesLost) };
+                service::note_event(&app_, tx, &workspace_id, &conversation_id, &line, &event, now)?;
             }
             jobs::finish(tx, &job.id)
         })

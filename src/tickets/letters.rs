@@ -13,26 +13,34 @@ use crate::{
     app::App,
     clock::Timestamp,
     contacts,
-    conversations::letters::{business, greeting, one_line, people_to_tell},
+    conversations::{
+        letters::{business, greeting, one_line, people_to_tell},
+        sentences::{self, fill},
+    },
     db::Tx,
     error::Result,
     jobs::{self, Job, NewJob},
     mail::{self, Letter},
+    workspaces,
 };
 
-/// The job that mails a public comment to the ticket's contact: its payload is `{ticketId, body, author}`.
+/// The job that mails a public comment to the ticket's contact: its payload is `{ticketId, commentId}`.
 pub const COMMENT_JOB: &str = "tickets.mail_comment";
 /// The job that mails a missed target: its payload is `{ticketId, targets}`.
 pub const BREACH_JOB: &str = "tickets.mail_breach";
 
-/// Leaves the job that takes a comment to the customer, where mail can.
-pub(super) fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, ticket: &Ticket, comment_id: &str, now: Timestamp) -> Result<()> {
-    if !mail::is_configured(app) || ticket.contact_id.is_none() {
-        return Ok(());
+/// Leaves the job that takes a comment to the customer, where mail can. Whether it can.
+pub(super) fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, ticket: &Ticket, comment_id: &str, now: Timestamp) -> Result<bool> {
+    let contact = match &ticket.contact_id {
+        Some(id) if mail::is_configured(app) => contacts::store::find_contact(tx, workspace_id, id)?,
+        _ => None,
+    };
+    if contact.is_none_or(|contact| contact.email.is_none()) {
+        return Ok(false);
     }
     let payload = json!({"ticketId": ticket.id, "commentId": comment_id});
     let job = NewJob { kind: COMMENT_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane: Some(format!("mail:{}", ticket.id)), run_at: now };
-    jobs::enqueue(tx, &app.ids, now, &job).map(drop)
+    jobs::enqueue(tx, &app.ids, now, &job).map(|_| true)
 }
 
 /// Leaves the job that tells of missed targets.
@@ -64,12 +72,10 @@ fn comment_letter(connection: &Connection, workspace_id: &str, ticket_id: &str, 
     let Some((to, contact)) = contact.and_then(|contact| contact.email.clone().map(|email| (email, contact))) else { return Ok(None) };
     let (business, subject) = (business(connection, workspace_id)?, one_line(&ticket.subject));
     let author = comment.author.unwrap_or_else(|| business.clone());
-    let text = format!(
-        "{}\n\n{author} of {business} has written about your ticket #{} ({subject}):\n\n{}\n",
-        greeting(contact.name.as_deref()),
-        ticket.number,
-        comment.body
-    );
+    // A ticket without a conversation has its customer's words in its description, if anywhere.
+    let words = sentences::for_text(connection, workspace_id, &format!("{}\n{}", ticket.subject, ticket.description))?;
+    let opening = fill(words.ticket, &[("author", &author), ("business", &business), ("number", &ticket.number.to_string()), ("subject", &subject)]);
+    let text = format!("{}\n\n{opening}\n\n{}\n", greeting(words, contact.name.as_deref()), comment.body);
     Ok(Some(Letter { to, subject: format!("[#{}] {subject}", ticket.number), text }))
 }
 
@@ -91,15 +97,13 @@ pub async fn mail_breach(app: App, job: Job) -> Result<()> {
             Some(user) => vec![user.email],
             None => people_to_tell(connection, &workspace_id, &[])?,
         };
-        Ok(Some((ticket, people)))
+        let is_german = workspaces::store::find_settings(connection, &workspace_id)?.is_german();
+        Ok(Some((ticket, people, is_german)))
     })?;
-    let Some((ticket, people)) = found else { return Ok(()) };
-    let missed: Vec<String> = job.payload["targets"].as_array().into_iter().flatten().filter_map(|target| target.as_str()).map(|target| target.replace('_', " ")).collect();
-    let text = format!(
-        "Ticket #{} ({}, priority {}) has missed its target for the {}.\n\n{}/tickets/{}\n",
-        ticket.number, one_line(&ticket.subject), ticket.priority.word(), missed.join(" and the "), app.config.public_url(), ticket.id
-    );
-    let subject = format!("[#{}] Target missed: {}", ticket.number, one_line(&ticket.subject));
+    let Some((ticket, people, is_german)) = found else { return Ok(()) };
+    let targets: Vec<Target> = serde_json::from_value(job.payload["targets"].clone())?;
+    let (subject, text) = breach_words(&ticket, &targets, is_german);
+    let text = format!("{text}\n\n{}/tickets/{}\n", app.config.public_url(), ticket.id);
     let sealed: Vec<String> = people.into_iter().map(|to| mail::seal(&app, &Letter { to, subject: subject.clone(), text: text.clone() })).collect::<Result<_>>()?;
     let app_ = app.clone();
     app.db
@@ -110,4 +114,20 @@ pub async fn mail_breach(app: App, job: Job) -> Result<()> {
         .await?;
     app.jobs.wake();
     Ok(())
+}
+
+fn breach_words(ticket: &Ticket, targets: &[Target], is_german: bool) -> (String, String) {
+    let (number, subject, priority) = (ticket.number, one_line(&ticket.subject), ticket.priority.word());
+    let name = |target: &Target| match target {
+        Target::FirstResponse if is_german => "die erste Antwort",
+        Target::Resolution if is_german => "die Lösung",
+        Target::FirstResponse => "the first response",
+        Target::Resolution => "the resolution",
+    };
+    let missed: Vec<&str> = targets.iter().map(name).collect();
+    if is_german {
+        let text = format!("Ticket #{number} ({subject}, Priorität {priority}) hat sein Ziel für {} verfehlt.", missed.join(" und "));
+        return (format!("[#{number}] Ziel verfehlt: {subject}"), text);
+    }
+    (format!("[#{number}] Target missed: {subject}"), format!("Ticket #{number} ({subject}, priority {priority}) has missed its target for {}.", missed.join(" and ")))
 }

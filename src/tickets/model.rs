@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     clock::Timestamp,
     contacts::model::check_tags,
+    conversations::Channel,
     db::words,
     error::{Error, Result},
     workspaces::model::{TicketSettings, TicketTarget},
@@ -17,6 +18,8 @@ words! {
     Priority { Critical "critical", High "high", #[serde(alias = "medium")] Normal "normal", Low "low" }
     /// Which way a ticket came.
     TicketSource { Dashboard "dashboard", Api "api", Widget "widget", Assistant "assistant", Conversation "conversation", Sms "sms", Site "site" }
+    /// Which way a comment leaves for the customer.
+    CommentChannel { Api "api", Dashboard "dashboard", Widget "widget", Sms "sms", Site "site", Email "email" }
     Target { FirstResponse "first_response", Resolution "resolution" }
 }
 
@@ -74,6 +77,8 @@ pub struct Ticket {
     pub status: TicketStatus,
     pub priority: Priority,
     pub contact_id: Option<String>,
+    /// What to call the contact by: their name, else their email, else their number.
+    pub contact_name: Option<String>,
     pub conversation_id: Option<String>,
     pub assignee_id: Option<String>,
     pub assistant_id: Option<String>,
@@ -81,18 +86,16 @@ pub struct Ticket {
     pub source: TicketSource,
     /// By when the next thing is to be done: the first response, then the resolution.
     pub due_at: Option<Timestamp>,
+    /// By when the customer is to be answered, whether or not they have been.
+    pub first_response_due_at: Option<Timestamp>,
+    /// By when it is to be resolved, whether or not it has been.
+    pub resolution_due_at: Option<Timestamp>,
     /// The targets that were missed.
     pub breaches: Vec<Target>,
     pub first_response_at: Option<Timestamp>,
     pub resolved_at: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
-    #[oai(skip)]
-    #[serde(skip)]
-    pub first_response_due_at: Option<Timestamp>,
-    #[oai(skip)]
-    #[serde(skip)]
-    pub resolution_due_at: Option<Timestamp>,
 }
 
 impl Ticket {
@@ -172,7 +175,22 @@ pub struct TicketComment {
     pub body: String,
     /// Whether it stays inside.
     pub internal: bool,
+    /// Which way it left for the customer: the conversation's channel, else email; null where it stays inside, or where there
+    /// was no way to reach them.
+    pub sent_by: Option<CommentChannel>,
     pub created_at: Timestamp,
+}
+
+impl From<Channel> for CommentChannel {
+    fn from(channel: Channel) -> Self {
+        match channel {
+            Channel::Api => CommentChannel::Api,
+            Channel::Dashboard => CommentChannel::Dashboard,
+            Channel::Widget => CommentChannel::Widget,
+            Channel::Sms => CommentChannel::Sms,
+            Channel::Site => CommentChannel::Site,
+        }
+    }
 }
 
 /// One change of one field.

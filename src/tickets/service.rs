@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     follow::TARGET_JOB,
     letters,
-    model::{NewTicket, Target, Ticket, TicketChange, TicketComment, TicketFields, TicketStatus},
+    model::{CommentChannel, NewTicket, Target, Ticket, TicketChange, TicketComment, TicketFields, TicketStatus},
     store,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     app::App,
     assistants, contacts,
     clock::Timestamp,
-    conversations::{self, MessageRole, MessageStatus},
+    conversations::{self, Channel, MessageRole, MessageStatus},
     db::Tx,
     error::{Error, Result},
     events::{self, Kind, NewEvent},
@@ -60,6 +60,7 @@ pub fn create(app: &App, tx: &Tx<'_>, workspace_id: &str, new: NewTicket, actor:
         status: TicketStatus::New,
         priority: new.priority,
         contact_id: new.contact_id,
+        contact_name: None,
         conversation_id: new.conversation_id,
         assignee_id: new.assignee_id,
         assistant_id: new.assistant_id,
@@ -76,6 +77,7 @@ pub fn create(app: &App, tx: &Tx<'_>, workspace_id: &str, new: NewTicket, actor:
     };
     ticket.check()?;
     check_links(tx, workspace_id, None, &ticket)?;
+    name_contact(tx, workspace_id, &mut ticket)?;
     set_targets(tx, workspace_id, &mut ticket)?;
     ticket.number = store::next_number(tx, workspace_id)?;
     store::insert_ticket(tx, workspace_id, &ticket)?;
@@ -118,6 +120,9 @@ fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, before: &Ticket, mut ticket:
     if ticket == *before {
         return Ok(ticket);
     }
+    if ticket.contact_id != before.contact_id {
+        name_contact(tx, workspace_id, &mut ticket)?;
+    }
     let (old, new) = (serde_json::to_value(before)?, serde_json::to_value(&ticket)?);
     for field in ["subject", "description", "status", "priority", "contactId", "conversationId", "assigneeId", "assistantId", "tags", "breaches"] {
         if old[field] != new[field] {
@@ -135,32 +140,32 @@ fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, before: &Ticket, mut ticket:
     Ok(ticket)
 }
 
-/// Says something on a ticket. What is not internal goes to the customer, on the conversation that the ticket is of.
+/// Says something on a ticket. What is not internal goes to the customer: on the conversation that the ticket is of, and by
+/// mail where there is none that they see.
 pub fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, body: &str, internal: bool, actor: &Actor, now: Timestamp) -> Result<TicketComment> {
     let body = body.trim();
     if body.is_empty() || body.chars().count() > 50_000 {
         return Err(Error::invalid("body", "must have 1 to 50000 characters"));
     }
     let before = get_ticket(tx, workspace_id, id)?;
-    let comment = TicketComment {
+    let mut comment = TicketComment {
         id: app.ids.new_id(prefix::COMMENT, now),
         author_id: actor.id.clone(),
         author: Some(actor.name.clone()),
         is_customer: false,
         body: body.to_owned(),
         internal,
+        sent_by: None,
         created_at: now,
     };
+    if !internal {
+        comment.sent_by = send(app, tx, workspace_id, &before, &comment, now)?;
+    }
     store::insert_comment(tx, workspace_id, id, &comment)?;
     note_change(app, tx, workspace_id, id, "comment", Value::Null, json!(comment.id), actor, now)?;
     let mut ticket = before.clone();
     if !internal {
         ticket.first_response_at = ticket.first_response_at.or(Some(now));
-        if let Some(conversation_id) = &ticket.conversation_id {
-            reply(app, tx, workspace_id, conversation_id, &comment, now)?;
-        } else {
-            letters::comment(app, tx, workspace_id, &ticket, &comment.id, now)?;
-        }
     }
     // Told of also where only the comment is new.
     ticket.updated_at = now;
@@ -170,11 +175,25 @@ pub fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, body: &str,
     Ok(comment)
 }
 
+/// Takes a comment to the customer, and says which way it goes.
+fn send(app: &App, tx: &Tx<'_>, workspace_id: &str, ticket: &Ticket, comment: &TicketComment, now: Timestamp) -> Result<Option<CommentChannel>> {
+    let conversation = match &ticket.conversation_id {
+        Some(id) => conversations::store::find_conversation(tx, workspace_id, id)?,
+        None => None,
+    };
+    if let Some(conversation) = &conversation {
+        reply(app, tx, workspace_id, &conversation.id, comment, now)?;
+    }
+    let channel = conversation.map(|conversation| conversation.channel);
+    // A colleague's own conversation with an assistant is none that a customer reads.
+    if !channel.is_some_and(Channel::is_public) && letters::comment(app, tx, workspace_id, ticket, &comment.id, now)? {
+        return Ok(Some(CommentChannel::Email));
+    }
+    Ok(channel.map(CommentChannel::from))
+}
+
 /// Puts a comment into the conversation, from where its channel takes it to the customer.
 fn reply(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, comment: &TicketComment, now: Timestamp) -> Result<()> {
-    if conversations::store::find_conversation(tx, workspace_id, conversation_id)?.is_none() {
-        return Ok(());
-    }
     let message_id = app.ids.new_id(prefix::MESSAGE, now);
     conversations::store::append_message(
         tx, workspace_id, conversation_id, &message_id, MessageRole::Agent, &comment.body, comment.author.as_deref(), MessageStatus::Complete, now,
@@ -208,6 +227,15 @@ pub(super) fn breach(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, now: 
         letters::breach(app, tx, workspace_id, &ticket, &new, now)?;
         save(app, tx, workspace_id, &before, ticket, &Actor::named("Targets"), now)?;
     }
+    Ok(())
+}
+
+fn name_contact(connection: &Connection, workspace_id: &str, ticket: &mut Ticket) -> Result<()> {
+    let contact = match &ticket.contact_id {
+        Some(id) => contacts::store::find_contact(connection, workspace_id, id)?,
+        None => None,
+    };
+    ticket.contact_name = contact.and_then(|contact| contact.name.or(contact.email).or(contact.phone));
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use crate::{db::Tx, error::Result};
 
 const TICKET: &str = "t.id, t.number, t.subject, t.description, t.status, t.priority, t.contact_id, t.conversation_id, t.assignee_id, t.assistant_id,
     t.tags, t.source, t.first_response_due_at, t.resolution_due_at, t.first_response_at, t.resolved_at, t.first_response_breached,
-    t.resolution_breached, t.created_at, t.updated_at";
+    t.resolution_breached, t.created_at, t.updated_at,
+    (select coalesce(c.name, c.email, c.phone) from contacts c where c.workspace_id = t.workspace_id and c.id = t.contact_id)";
 
 fn ticket(row: &Row<'_>) -> rusqlite::Result<Ticket> {
     let (first, whole): (bool, bool) = (row.get(16)?, row.get(17)?);
@@ -20,6 +21,7 @@ fn ticket(row: &Row<'_>) -> rusqlite::Result<Ticket> {
         status: row.get(4)?,
         priority: row.get(5)?,
         contact_id: row.get(6)?,
+        contact_name: row.get(20)?,
         conversation_id: row.get(7)?,
         assignee_id: row.get(8)?,
         assistant_id: row.get(9)?,
@@ -204,13 +206,17 @@ pub fn list_changes(connection: &Connection, workspace_id: &str, ticket_id: &str
 
 pub fn insert_comment(tx: &Tx<'_>, workspace_id: &str, ticket_id: &str, comment: &TicketComment) -> Result<()> {
     tx.prepare_cached(
-        "insert into ticket_comments (id, workspace_id, ticket_id, author_id, author, is_customer, body, internal, created_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "insert into ticket_comments (id, workspace_id, ticket_id, author_id, author, is_customer, body, internal, sent_by, created_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
-    .execute((&comment.id, workspace_id, ticket_id, &comment.author_id, &comment.author, comment.is_customer, &comment.body, comment.internal, comment.created_at))?;
+    .execute((
+        &comment.id, workspace_id, ticket_id, &comment.author_id, &comment.author, comment.is_customer, &comment.body, comment.internal, comment.sent_by,
+        comment.created_at,
+    ))?;
     Ok(())
 }
 
-const COMMENT: &str = "id, author_id, author, is_customer, body, internal, created_at";
+const COMMENT: &str = "id, author_id, author, is_customer, body, internal, sent_by, created_at";
 
 fn comment(row: &Row<'_>) -> rusqlite::Result<TicketComment> {
     Ok(TicketComment {
@@ -220,7 +226,8 @@ fn comment(row: &Row<'_>) -> rusqlite::Result<TicketComment> {
         is_customer: row.get(3)?,
         body: row.get(4)?,
         internal: row.get(5)?,
-        created_at: row.get(6)?,
+        sent_by: row.get(6)?,
+        created_at: row.get(7)?,
     })
 }
 

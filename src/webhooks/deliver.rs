@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
+    letters,
     model::{PATIENCE, SentResponse, wait_after},
     sign,
     store::{self, Attempt, Due},
@@ -113,17 +114,26 @@ pub(super) async fn send(app: &App, due: &Due) -> Result<()> {
             let is_gone = attempt.response.as_ref().is_some_and(|response| response.status == 410);
             let next = wait_after(due.attempts + 1, chance[0]).filter(|_| !is_gone && !attempt.succeeded()).map(|wait| now.plus(wait));
             store::finish_attempt(tx, &due, &attempt, next)?;
-            if is_gone {
-                store::switch_off(tx, &due.workspace_id, &due.webhook_id, "The receiver answered 410 Gone: it does not want to be told any more.", now)?;
-            } else if !attempt.succeeded()
-                && let Some(since) = store::failing_since(tx, &due.workspace_id, &due.webhook_id)?
-                && app_.now().since(since) >= PATIENCE
-            {
-                store::switch_off(tx, &due.workspace_id, &due.webhook_id, "Every attempt has failed for four days. Mend the receiver, switch the webhook on, and retry what is missing.", now)?;
+            let has_failed_for_long = || -> Result<bool> {
+                let since = store::failing_since(tx, &due.workspace_id, &due.webhook_id)?;
+                Ok(!attempt.succeeded() && since.is_some_and(|since| app_.now().since(since) >= PATIENCE))
+            };
+            let reason = if is_gone {
+                "The receiver answered 410 Gone: it does not want to be told any more."
+            } else if has_failed_for_long()? {
+                "Every attempt has failed for four days. Mend the receiver, switch the webhook on, and retry what is missing."
+            } else {
+                return Ok(());
+            };
+            // Of several deliveries that were on their way, one tells of it.
+            if store::switch_off(tx, &due.workspace_id, &due.webhook_id, reason, now)? {
+                letters::tell_off(&app_, tx, &due.workspace_id, &due.webhook_id, now)?;
             }
             Ok(())
         })
-        .await
+        .await?;
+    app.jobs.wake();
+    Ok(())
 }
 
 async fn attempt(app: &App, due: &Due) -> Result<Attempt> {

@@ -3,6 +3,7 @@
 
 mod api;
 mod deliver;
+pub mod letters;
 pub mod model;
 mod outbox;
 pub mod sign;

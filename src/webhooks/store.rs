@@ -241,11 +241,13 @@ pub fn failing_since(connection: &Connection, workspace_id: &str, id: &str) -> R
         .flatten())
 }
 
-/// Switches a webhook off with a reason; what waited for it has failed.
-pub fn switch_off(tx: &Tx<'_>, workspace_id: &str, id: &str, reason: &str, now: Timestamp) -> Result<()> {
-    tx.prepare_cached("update webhooks set active = 0, disabled_reason = ?3, updated_at = ?4 where workspace_id = ?1 and id = ?2")?
+/// Switches a webhook off with a reason; what waited for it has failed. Whether it was on.
+pub fn switch_off(tx: &Tx<'_>, workspace_id: &str, id: &str, reason: &str, now: Timestamp) -> Result<bool> {
+    let was_on = tx
+        .prepare_cached("update webhooks set active = 0, disabled_reason = ?3, updated_at = ?4 where workspace_id = ?1 and id = ?2 and active = 1")?
         .execute((workspace_id, id, reason, now))?;
-    fail_pending(tx, workspace_id, id, "The webhook was switched off.")
+    fail_pending(tx, workspace_id, id, "The webhook was switched off.")?;
+    Ok(was_on > 0)
 }
 
 pub fn fail_pending(tx: &Tx<'_>, workspace_id: &str, id: &str, error: &str) -> Result<()> {

@@ -10,18 +10,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    config::{WidgetAgent, WidgetConfig},
     guard::{self, Opened, Visitor, find_session, get_session, key, no_session, open},
     identity::{self, Identity},
     store::{self, NewSession, Session},
 };
 use crate::{
-    access,
     answering::{self, Answers, Asked, Asker, ChatMessage, ChatReply, ChatRole, Question, check_messages, delivered, reply_stream},
     app::App,
-    assistants::settings::{LeadForm, Switch, Theme, Uploads},
     clock::Timestamp,
     contacts,
-    conversations::{self, Channel, Message, MessageRole, handoff, model::{ConversationStatus, Handler}},
+    conversations::{self, Channel, Message, MessageRole, model::{ConversationStatus, Handler}},
     db::Tx,
     error::{Error, Result},
     http::{Counted, Listing, Paging, Tag},
@@ -29,34 +28,10 @@ use crate::{
     providers,
     inbox::Live,
     secrets::sha256_hex,
+    workspaces::model::is_language_tag,
 };
 
 pub struct WidgetApi;
-
-/// What the widget needs to draw itself.
-#[derive(Debug, Object)]
-#[oai(rename_all = "camelCase")]
-pub struct WidgetConfig {
-    assistant_id: String,
-    name: String,
-    avatar_url: Option<String>,
-    welcome_message: Option<String>,
-    suggested_questions: Vec<String>,
-    theme: Theme,
-    locale: Option<String>,
-    strings: std::collections::BTreeMap<String, String>,
-    lead_form: LeadForm,
-    tickets: Switch,
-    handoff: WidgetHandoff,
-    uploads: Uploads,
-}
-
-#[derive(Debug, Object)]
-pub struct WidgetHandoff {
-    enabled: bool,
-    /// Whether somebody is there.
-    online: bool,
-}
 
 #[derive(ApiResponse)]
 pub enum ConfigReply {
@@ -112,11 +87,6 @@ pub struct OpenedSession {
 }
 
 #[derive(Object)]
-pub struct WidgetAgent {
-    name: String,
-}
-
-#[derive(Object)]
 pub struct WidgetContact {
     id: String,
     name: Option<String>,
@@ -154,26 +124,11 @@ impl WidgetApi {
     #[oai(path = "/:assistant_id/config", method = "get", operation_id = "get_widget_config")]
     async fn get_widget_config(&self, app: Data<&App>, visitor: Visitor, assistant_id: Path<String>, #[oai(name = "If-None-Match")] if_none_match: Header<Option<String>>) -> Result<ConfigReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-        let Opened { assistant, workspace_id } = open(&app, &visitor, &assistant_id)?;
-        let state = app.db.read(|connection| handoff::state(connection, &workspace_id, None, &assistant.handoff, app.now()))?;
-        let etag = format!("\"{}-{}\"", assistant.etag().trim_matches('"'), u8::from(state.online));
+        let config = WidgetConfig::of(&app, open(&app, &visitor, &assistant_id)?)?;
+        let etag = config.etag();
         if if_none_match.0.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)) {
             return Ok(ConfigReply::Unchanged(etag));
         }
-        let config = WidgetConfig {
-            assistant_id: assistant.id,
-            name: assistant.name,
-            avatar_url: assistant.avatar_url,
-            welcome_message: assistant.welcome_message,
-            suggested_questions: assistant.suggested_questions,
-            theme: assistant.widget.theme,
-            locale: assistant.widget.locale,
-            strings: assistant.widget.strings,
-            lead_form: assistant.widget.lead_form,
-            tickets: assistant.widget.tickets,
-            handoff: WidgetHandoff { enabled: assistant.handoff.enabled, online: state.online },
-            uploads: assistant.widget.uploads,
-        };
         Ok(ConfigReply::Config(Json(config), etag, "private, max-age=60".to_owned()))
     }
 
@@ -308,10 +263,7 @@ fn opened_session(app: &App, opened: &Opened, session: Session, token: String) -
             Some(id) => conversations::store::find_conversation(connection, &opened.workspace_id, id)?,
             None => None,
         };
-        let agent = match conversation.as_ref().and_then(|conversation| conversation.assignee_id.as_ref()) {
-            Some(id) => access::store::find_user(connection, id)?.map(|user| WidgetAgent { name: user.name }),
-            None => None,
-        };
+        let agent = WidgetAgent::find(connection, conversation.as_ref().and_then(|conversation| conversation.assignee_id.as_deref()))?;
         // Of a contact that was only claimed, nothing is shown.
         let contact = match session.contact_id.as_ref().filter(|_| session.verified) {
             Some(id) => contacts::store::find_contact(connection, &opened.workspace_id, id)?,
@@ -370,6 +322,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
     let now = app.now();
     let token = app.ids.secret(40);
     let short = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(2_000).collect::<String>());
+    let locale = metadata.locale.as_ref().filter(|tag| is_language_tag(tag)).cloned();
     let metadata = json!({"page": short(&metadata.page), "referrer": short(&metadata.referrer), "locale": short(&metadata.locale)}).to_string();
     let (app_, id, hash, expires_at) = (app.clone(), app.new_id(prefix::SESSION), sha256_hex(&token), now.plus(store::LIFETIME));
     let (workspace_id, assistant_id) = (opened.workspace_id.clone(), opened.assistant.id.clone());
@@ -396,7 +349,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
                 expires_at,
             };
             store::insert_session(tx, &new)?;
-            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, last_used_at: now, expires_at })
+            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, locale, last_used_at: now, expires_at })
         })
         .await
         .map_err(widget)?;
@@ -427,7 +380,7 @@ async fn ask(app: &App, answers: &Answers, live: &Live, opened: Opened, session:
         Some(id) => app.db.read(|connection| contacts::store::find_contact(connection, &opened.workspace_id, id))?.and_then(|contact| contact.name),
         None => None,
     };
-    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
+    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), locale: session.locale.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
     // Two first questions at once belong to one conversation: the second waits until the first has made it.
     let (conversation_id, _turn) = match &session.conversation_id {
         Some(id) => (Some(id.clone()), None),

@@ -1,11 +1,11 @@
 //! What a visitor's page is told as it happens: messages, who has the conversation, who types.
 
+use poem_openapi::types::ToJSON;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::store;
+use super::{config::WidgetAgent, store};
 use crate::{
-    access,
     app::App,
     error::Result,
     events::Event,
@@ -44,11 +44,8 @@ impl Audience for VisitorPage {
                 Some(json!({"type": "message", "message": data, "unread": unread}))
             }
             "conversation.updated" if data["changed"].as_array().is_some_and(|changed| changed.iter().any(|field| field == "handler" || field == "assigneeId")) => {
-                let agent = match data["assigneeId"].as_str() {
-                    Some(id) => app.db.read(|connection| access::store::find_user(connection, id))?.map(|user| json!({"name": user.name})),
-                    None => None,
-                };
-                Some(json!({"type": "handler", "handler": data["handler"], "agent": agent}))
+                let agent = app.db.read(|connection| WidgetAgent::find(connection, data["assigneeId"].as_str()))?;
+                Some(json!({"type": "handler", "handler": data["handler"], "agent": agent.and_then(|agent| agent.to_json())}))
             }
             "conversation.closed" => Some(json!({"type": "closed"})),
             "conversation.deleted" => {

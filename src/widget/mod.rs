@@ -4,6 +4,7 @@
 //! so, a session token.
 
 mod api;
+mod config;
 mod cors;
 mod events;
 mod guard;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     app::App,
+    assistants::settings::MOST_UPLOAD,
     clock::Timestamp,
     contacts::{self, ContactSource, Seen},
     conversations::{
@@ -135,9 +136,6 @@ impl<T: ToJSON> ApiResponse for Accepted<T> {
     }
 }
 
-/// The most that an upload may have, where the assistant does not say.
-const MOST_UPLOAD: usize = 10 << 20;
-
 /// The assistant and the session of somebody who writes, within the limits and not kept out.
 fn writer(app: &App, visitor: &Visitor, assistant_id: &str) -> Result<(Opened, Session)> {
     let opened = open(app, visitor, assistant_id)?;
@@ -149,7 +147,7 @@ fn writer(app: &App, visitor: &Visitor, assistant_id: &str) -> Result<(Opened, S
 
 #[OpenApi(prefix_path = "/api/widget", tag = "Tag::Widget")]
 impl VisitorApi {
-    /// What happens in the session's conversation: `message` `{message,unread}`, `typing` `{name,typing}`, `handler` `{handler,agent:{name}|null}`, `closed`, `unread` `{count}`; `Last-Event-ID` catches up
+    /// What happens in the session's conversation: `message` `{message,unread}`, `typing` `{name,typing}`, `handler` `{handler,agent:{name,avatarUrl}|null}`, `closed`, `unread` `{count}`; `Last-Event-ID` catches up
     #[oai(path = "/:assistant_id/events", method = "get", operation_id = "stream_widget_events")]
     async fn stream_widget_events(&self, app: Data<&App>, live: Data<&Live>, visitor: Visitor, request: &Request, assistant_id: Path<String>) -> Result<StreamReply> {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
@@ -184,11 +182,12 @@ impl VisitorApi {
         app.limits.widget_read.check(&key(&visitor, &assistant_id)).map_err(widget)?;
         let opened = open(&app, &visitor, &assistant_id)?;
         let session = get_session(&app, &visitor, &opened)?;
+        let (app_, now) = (app.clone(), app.now());
         app.db
             .write(move |tx| {
                 let Some(id) = &session.conversation_id else { return Ok(()) };
                 let seen = conversations::service::get_conversation(tx, &opened.workspace_id, id)?.last_message_at;
-                conversations::store::set_customer_seen(tx, &opened.workspace_id, id, seen)?;
+                conversations::service::customer_saw(&app_, tx, &opened.workspace_id, id, seen, now)?;
                 store::mark_read(tx, &opened.workspace_id, &session.id, seen)
             })
             .await?;
@@ -225,7 +224,7 @@ impl VisitorApi {
         if !settings.enabled {
             return Err(Error::forbidden("Files are not taken here.").context("widget"));
         }
-        let most = settings.max_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(MOST_UPLOAD).min(MOST_UPLOAD);
+        let most = usize::try_from(settings.max_bytes.unwrap_or(MOST_UPLOAD).min(MOST_UPLOAD)).unwrap_or_default();
         let file = file.read(most).await.map_err(widget)?;
         attachments::check_public(&file).map_err(widget)?;
         attachments::add(&app, &opened.workspace_id, &session.id, file).await.map(Created).map_err(widget)
@@ -289,6 +288,7 @@ fn conversation_of(app: &App, tx: &Tx<'_>, opened: &Opened, session: &Session, n
         user_id: None,
         contact_id: session.contact_id.as_deref(),
         title: None,
+        locale: session.locale.as_deref(),
         now,
     };
     conversations::service::create(app, tx, &new)?;

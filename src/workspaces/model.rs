@@ -194,6 +194,11 @@ pub fn slug(name: &str) -> String {
     if slug.is_empty() { "workspace".to_owned() } else { slug.to_owned() }
 }
 
+/// Whether it may be a language tag such as `en` or `pt-BR`.
+pub fn is_language_tag(text: &str) -> bool {
+    text.len() <= 35 && text.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
 pub fn check_workspace_name(field: &str, name: &str) -> Result<String> {
     check_name(field, name, 120)
 }
@@ -206,7 +211,7 @@ impl Settings {
         if self.region.len() != 2 || !self.region.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(Error::invalid("settings.region", "must be two capital letters like DE"));
         }
-        if self.locale.is_empty() || self.locale.len() > 35 || !self.locale.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+        if !is_language_tag(&self.locale) {
             return Err(Error::invalid("settings.locale", "is not a language tag like en or pt-BR"));
         }
         if self.model_prices.len() > 500 || self.model_prices.values().any(|price| !(0.0..=1e6).contains(&price.input) || !(0.0..=1e6).contains(&price.output)) {
@@ -243,6 +248,11 @@ impl Settings {
     pub fn cost_of(&self, model: &str, input_tokens: i64, output_tokens: i64) -> Option<f64> {
         let price = self.model_prices.get(model).or_else(|| self.model_prices.get(model.split_once('/')?.1))?;
         Some((input_tokens as f64 * price.input + output_tokens as f64 * price.output) / 1_000_000.0)
+    }
+
+    /// Whether its people read German; the others read English.
+    pub fn is_german(&self) -> bool {
+        self.locale.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("de"))
     }
 
     /// The zone that the workspace's days are in.

@@ -38,7 +38,7 @@ pub async fn prepare_user(app: &App, email: &str, name: &str, password: Option<S
         }
         None => None,
     };
-    Ok(NewUser { user: User { id: app.ids.new_id(prefix::USER, now), email, name, totp_enabled: false, created_at: now, updated_at: now }, password_hash })
+    Ok(NewUser { user: User { id: app.ids.new_id(prefix::USER, now), email, name, avatar_url: None, totp_enabled: false, created_at: now, updated_at: now }, password_hash })
 }
 
 /// Makes a workspace with its first owner. Its name must be new among that person's.

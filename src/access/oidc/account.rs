@@ -50,7 +50,7 @@ pub(super) async fn find_or_make(app: &App, provider: &Oidc, name: &str, issuer:
             if !is_of_domain && !is_open && !store::is_invited(tx, &email, now)? {
                 return Err(refused("There is no account for your email here. Ask for an invitation."));
             }
-            let user = User { id: user_id, email, name: shown, totp_enabled: false, created_at: now, updated_at: now };
+            let user = User { id: user_id, email, name: shown, avatar_url: None, totp_enabled: false, created_at: now, updated_at: now };
             store::insert_user(tx, &user, None)?;
             store::insert_identity(tx, &user.id, &issuer, &subject, now)?;
             if is_of_domain && let Some(workspace) = store::find_oldest_workspace(tx)? {

@@ -8,7 +8,7 @@ use crate::{
     db::{Tx, on_unique},
     error::{Error, Result},
     http::Paging,
-    knowledge::model::{Project, ProjectStatus},
+    knowledge::model::{Project, ProjectRole, ProjectStatus},
 };
 
 /// Whose eyes a project is looked up with.
@@ -47,16 +47,22 @@ const COLUMNS: &str = "
     (select coalesce(sum(chunk_count), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
     (select coalesce(sum(bytes), 0) from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row),
     exists (select 1 from documents where documents.workspace_id = projects.workspace_id and documents.project = projects.row
-            and documents.status in ('pending', 'processing'))";
+            and documents.status in ('pending', 'processing')),
+    (select m.role from project_members m where projects.visibility = 'private' and m.project = projects.row and m.user_id = :user_id),
+    :user_id is null";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Project> {
     let (document_count, qa_count): (i64, i64) = (row.get(6)?, row.get(7)?);
     let is_busy: bool = row.get(10)?;
+    let my_role: Option<ProjectRole> = row.get(11)?;
+    let sees_all: bool = row.get(12)?;
     Ok(Project {
         id: row.get(0)?,
         name: row.get(1)?,
         description: row.get(2)?,
         visibility: row.get(3)?,
+        can_edit: sees_all || my_role == Some(ProjectRole::Editor),
+        my_role,
         created_at: row.get(4)?,
         updated_at: row.get(5)?,
         document_count,

@@ -1,8 +1,9 @@
-//! The few sentences that are the product's own, in the languages of the widget, and how a message's language is told.
+//! The few sentences that an assistant has without a document, in the languages of the widget, and how a message's language
+//! is told.
 
 /// What is said without a document.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Phrases {
+pub struct Phrases {
     pub language: &'static str,
     /// Words that only this language has often; for scripts of their own the script decides.
     words: &'static str,
@@ -12,7 +13,7 @@ pub(super) struct Phrases {
     pub not_found: &'static str,
 }
 
-const ENGLISH: Phrases = Phrases {
+static ENGLISH: Phrases = Phrases {
     language: "en",
     words: " the is are how what which where when who can do does my your with and for not i you ",
     greeting: "Hello! How can I help you?",
@@ -21,7 +22,7 @@ const ENGLISH: Phrases = Phrases {
     not_found: "I'm sorry, I could not find an answer to that in the documentation.",
 };
 
-const OTHERS: [Phrases; 12] = [
+static OTHERS: [Phrases; 12] = [
     Phrases {
         language: "de",
         words: " der die das und ist wie was wo wer wann warum ich nicht mein meine kann darf eine einen für mit auf wieviel gibt es hallo danke tschüss guten tag morgen ",
@@ -121,9 +122,12 @@ const OTHERS: [Phrases; 12] = [
 ];
 
 /// The phrases in the language of a message; English where it cannot be told.
-pub(super) fn of(message: &str) -> &'static Phrases {
-    static ALL: [Phrases; 12] = OTHERS;
-    static DEFAULT: Phrases = ENGLISH;
+pub fn of(message: &str) -> &'static Phrases {
+    find(message).unwrap_or(&ENGLISH)
+}
+
+/// The same, and nothing where it cannot be told.
+pub fn find(message: &str) -> Option<&'static Phrases> {
     let script = |c: char| match c {
         '\u{600}'..='\u{6ff}' => Some("ar"),
         '\u{590}'..='\u{5ff}' => Some("he"),
@@ -132,14 +136,14 @@ pub(super) fn of(message: &str) -> &'static Phrases {
     };
     let han = || message.chars().any(|c| matches!(c, '\u{4e00}'..='\u{9fff}')).then_some("zh");
     if let Some(language) = message.chars().find_map(script).or_else(han) {
-        return ALL.iter().find(|phrases| phrases.language == language).unwrap_or(&DEFAULT);
+        return OTHERS.iter().find(|phrases| phrases.language == language);
     }
     let lower = message.to_lowercase();
     let words: Vec<String> = lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(|word| format!(" {word} ")).collect();
     let count = |phrases: &Phrases| words.iter().filter(|word| phrases.words.contains(word.as_str())).count();
-    let best = ALL.iter().fold(&DEFAULT, |best, next| if count(next) > count(best) { next } else { best });
+    let best = OTHERS.iter().fold(&ENGLISH, |best, next| if count(next) > count(best) { next } else { best });
     // One common word of a short message may be of many languages; a name among English words is not enough.
-    if count(best) == 0 { &DEFAULT } else { best }
+    (count(best) > 0).then_some(best)
 }
 
 #[cfg(test)]

@@ -3,6 +3,19 @@ import type { Entry } from "../index.svelte.ts";
 import type { inbox as en } from "../en/inbox.ts";
 
 export const inbox: Record<keyof typeof en, Entry> = {
+  "event.assigned": "{name} ist jetzt zuständig.",
+  "event.assignedBy": "{actor} hat es {name} gegeben.",
+  "event.escalated": "Noch ist niemand gekommen: Dieses Gespräch wartet weiter auf einen Menschen.",
+  "event.filesLost": { one: "{count} Datei konnte nicht geholt werden.", other: "{count} Dateien konnten nicht geholt werden." },
+  "event.handedOff": "Ein Mensch wird gebraucht: {reason}.",
+  "event.joined": "{name} ist dem Gespräch beigetreten.",
+  "event.mailed": "Die Antwort ging an {email}, da der Kunde nicht mehr da war.",
+  "event.released": "{actor} hat es dem Assistenten zurückgegeben.",
+  "event.unassigned": "Jetzt ist niemand Bestimmtes zuständig.",
+  "event.waitsNoAddress": "Der Kunde ist fort und hat keine Adresse hinterlassen: Die Antwort wartet im Chat.",
+  "event.waitsNoMail": "Der Kunde ist fort, und dieser Server verschickt keine E-Mails: Die Antwort wartet im Chat.",
+  "event.wanted": "Ein Mensch wird gebraucht.",
+
   "inbox.aColleague": "jemand anderem im Team",
   "inbox.addTag": "Schlagwort hinzufügen",
   "inbox.all": "Alle",
@@ -82,6 +95,7 @@ export const inbox: Record<keyof typeof en, Entry> = {
   "inbox.said": "{name}: {text}",
   "inbox.saveNote": "Notiz speichern",
   "inbox.search": "Gesagtes durchsuchen",
+  "inbox.seen": "Gesehen",
   "inbox.send": "Senden",
   "inbox.showEverything": "Alles zeigen",
   "inbox.showTagged": "Alles mit dem Schlagwort {tag} zeigen",

@@ -2,6 +2,19 @@
 import type { Entry } from "../index.svelte.ts";
 
 export const inbox = {
+  "event.assigned": "{name} has it now.",
+  "event.assignedBy": "{actor} gave it to {name}.",
+  "event.escalated": "Nobody has come yet: this conversation still waits for a person.",
+  "event.filesLost": { one: "{count} file could not be fetched.", other: "{count} files could not be fetched." },
+  "event.handedOff": "A person is wanted: {reason}.",
+  "event.joined": "{name} has joined the conversation.",
+  "event.mailed": "The reply was sent to {email}, as the customer had gone.",
+  "event.released": "{actor} gave it back to the assistant.",
+  "event.unassigned": "Nobody in particular has it now.",
+  "event.waitsNoAddress": "The customer has gone and left no address: the reply waits in the chat.",
+  "event.waitsNoMail": "The customer has gone, and this server sends no mail: the reply waits in the chat.",
+  "event.wanted": "A person is wanted.",
+
   "inbox.aColleague": "a colleague",
   "inbox.addTag": "Add a tag",
   "inbox.all": "All",
@@ -81,6 +94,7 @@ export const inbox = {
   "inbox.said": "{name}: {text}",
   "inbox.saveNote": "Save note",
   "inbox.search": "Search what was said",
+  "inbox.seen": "Seen",
   "inbox.send": "Send",
   "inbox.showEverything": "Show everything",
   "inbox.showTagged": "Show everything tagged {tag}",

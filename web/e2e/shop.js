@@ -124,7 +124,7 @@ body{margin:0;font:16px/1.5 system-ui,sans-serif;color:#2b2621;background:#faf7f
 header{display:flex;gap:2rem;align-items:baseline;padding:1.25rem 3rem;border-bottom:1px solid #e6dfd4}
 header b{font:600 1.4rem Georgia,serif;margin-inline-end:auto}
 main{padding:2.5rem 3rem}h1{font:400 2.6rem/1.15 Georgia,serif;max-width:16em;margin:0 0 .6rem}p{max-width:34em;margin:0 0 2rem;color:#6b6257}
-ul{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:1.25rem;list-style:none;margin:0;padding:0;max-width:56rem}
+ul{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:1.25rem;list-style:none;margin:0;padding:0;max-width:46rem}
 li{display:flex;flex-wrap:wrap;justify-content:space-between}li span{color:#6b6257}
 .lamp{width:100%;height:190px;margin-bottom:.6rem;border-radius:10px;background:radial-gradient(circle at 50% 38%,hsl(var(--hue) 90% 92%) 0 14%,hsl(var(--hue) 55% 78%) 34%,hsl(var(--hue) 22% 34%) 100%)}
 </style><header><b>Northlight</b><span>Lamps</span><span>Workshop</span><span>Help</span></header><main><h1>Light for long evenings</h1>

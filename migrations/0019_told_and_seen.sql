@@ -1,8 +1,8 @@
 -- What the people on both sides are told of each other: which language a customer reads, what a line about an event says
 -- beside its words, the order of a message's files, which way a comment left, what somebody looks like.
 
--- The language of the visitor's browser, where a page has said it.
-alter table conversations add column locale text;
+-- Where a visitor was when they began, and the language of their browser, as their page has said it: JSON.
+alter table conversations add column metadata text;
 -- Of a line about what happened, what it tells as data: JSON.
 alter table messages add column event text;
 -- Where a file stands among those of its message.

@@ -18,7 +18,7 @@ use crate::{
     clock::Timestamp,
     conversations::{
         Channel, Message, MessageRole, MessageStatus,
-        model::{Handler, title_of},
+        model::{Handler, VisitorMetadata, title_of},
         service::{self, NewMessage},
         store::{self, NewConversation, Repeated},
     },
@@ -41,14 +41,14 @@ pub struct Asker {
     /// Files for the last message, of this owner's.
     pub attachments: Vec<String>,
     pub owner_id: String,
-    /// The language of a visitor's browser, where it is known.
-    pub locale: Option<String>,
+    /// Where a visitor is, where that is known.
+    pub metadata: Option<VisitorMetadata>,
 }
 
 impl Asker {
     pub fn new(workspace_id: String, user_id: Option<String>, channel: Channel) -> Self {
         let owner_id = user_id.clone().unwrap_or_default();
-        Asker { workspace_id, user_id, channel, contact_id: None, name: None, attachments: Vec::new(), owner_id, locale: None }
+        Asker { workspace_id, user_id, channel, contact_id: None, name: None, attachments: Vec::new(), owner_id, metadata: None }
     }
 }
 
@@ -343,7 +343,7 @@ fn insert_conversation(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, assistant_
             user_id: asker.user_id.as_deref(),
             contact_id: asker.contact_id.as_deref(),
             title: first.as_deref(),
-            locale: asker.locale.as_deref(),
+            metadata: asker.metadata.as_ref(),
             now: place.now,
         },
     );

@@ -146,11 +146,8 @@ fn shorten(text: &str) -> String {
 
 /// Leaves the job that mails a handoff.
 pub(super) fn notify(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation: &Conversation, escalated: bool, now: Timestamp) -> Result<()> {
-    if !mail::is_configured(app) {
-        return Ok(());
-    }
     let payload = json!({"conversationId": conversation.id, "reason": conversation.handoff_reason, "escalated": escalated});
-    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: HANDOFF_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane: None, run_at: now }).map(drop)
+    mail::write_later(app, tx, HANDOFF_JOB, workspace_id, payload, now)
 }
 
 /// Whom the workspace's notices go to: everybody who answers, where its settings say so, and those who are named, by
@@ -172,7 +169,7 @@ pub fn people_to_tell(connection: &Connection, workspace_id: &str, named: &[Stri
 /// # Errors
 /// Those of the database.
 pub async fn mail_handoff(app: App, job: Job) -> Result<()> {
-    let (workspace_id, now) = (job.workspace_id.clone().unwrap_or_default(), app.now());
+    let workspace_id = job.workspace_id.clone().unwrap_or_default();
     let conversation_id = job.payload["conversationId"].as_str().unwrap_or_default().to_owned();
     let found = app.db.read(|connection| {
         let Some(conversation) = store::find_conversation(connection, &workspace_id, &conversation_id)? else { return Ok(None) };
@@ -185,21 +182,12 @@ pub async fn mail_handoff(app: App, job: Job) -> Result<()> {
     let Some((conversation, people, messages, is_german)) = found else { return Ok(()) };
     let escalated = job.payload["escalated"].as_bool().unwrap_or_default();
     let reason: Option<HandoffReason> = serde_json::from_value(job.payload["reason"].clone()).unwrap_or_default();
-    let letters: Vec<Letter> = people.into_iter().map(|to| handoff_letter(&app, &conversation, &messages, reason, escalated, is_german, to)).collect();
-    let sealed: Vec<String> = letters.iter().map(|letter| mail::seal(&app, letter)).collect::<Result<_>>()?;
-    let app_ = app.clone();
-    app.db
-        .write(move |tx| {
-            sealed.iter().try_for_each(|sealed| mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed))?;
-            jobs::finish(tx, &job.id)
-        })
-        .await?;
-    app.jobs.wake();
-    Ok(())
+    let letters = people.into_iter().map(|to| handoff_letter(&app, &conversation, &messages, reason, escalated, is_german, to)).collect();
+    mail::hand_in(&app, job, letters).await
 }
 
 /// Why a person is wanted, in German; the words of the API are English already.
-fn german(reason: HandoffReason) -> &'static str {
+pub fn german(reason: HandoffReason) -> &'static str {
     match reason {
         HandoffReason::CustomerRequest => "auf Wunsch des Kunden",
         HandoffReason::MissingKnowledge => "das Wissen fehlt",

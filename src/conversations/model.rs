@@ -76,8 +76,8 @@ pub struct Conversation {
     pub snoozed_until: Option<Timestamp>,
     /// How far the customer has read, as far as is known: the time of the newest message that they have seen.
     pub customer_seen_at: Option<Timestamp>,
-    /// The language of the visitor's browser, where their page has said it.
-    pub locale: Option<String>,
+    /// Where a visitor was when they began, as their page has said it.
+    pub metadata: Option<VisitorMetadata>,
     /// How many of the customer's messages the caller has not read; left out in events, which are told to many.
     #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,6 +172,16 @@ pub struct Attachment {
     #[oai(skip)]
     #[serde(default, skip_serializing)]
     pub number: i64,
+}
+
+/// Where a visitor is, as their page says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Object, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VisitorMetadata {
+    pub page: Option<String>,
+    pub referrer: Option<String>,
+    /// The language of their browser.
+    pub locale: Option<String>,
 }
 
 /// A passage that an answer was made from.

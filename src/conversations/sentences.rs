@@ -100,7 +100,7 @@ pub fn for_customer(connection: &Connection, workspace_id: &str, conversation: &
     if let Some(sentences) = phrases::find(&said.join("\n")).and_then(|phrases| of(phrases.language)) {
         return Ok(sentences);
     }
-    let tags = [conversation.locale.as_deref(), assistant.and_then(|assistant| assistant.widget.locale.as_deref())];
+    let tags = [conversation.metadata.as_ref().and_then(|metadata| metadata.locale.as_deref()), assistant.and_then(|assistant| assistant.widget.locale.as_deref())];
     match tags.into_iter().flatten().find_map(of) {
         Some(sentences) => Ok(sentences),
         None => for_text(connection, workspace_id, ""),

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::model::{Channel, Citation, Conversation, ConversationStatus, Handler, Message, MessageRole, MessageStatus, Source};
+use super::model::{Channel, Citation, Conversation, ConversationStatus, Handler, Message, MessageRole, MessageStatus, Source, VisitorMetadata};
 use crate::{
     access::Caller,
     clock::Timestamp,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 const CONVERSATION: &str = "c.id, c.title, c.assistant_id, c.channel, c.status, c.handler, c.assignee_id, c.contact_id, c.message_count, c.tags,
-    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until, c.customer_seen_at, c.locale";
+    c.rating, c.created_at, c.updated_at, c.last_message_at, c.user_id, c.handoff_reason, c.handed_off_at, c.escalated_at, c.snoozed_until, c.customer_seen_at, c.metadata";
 
 /// The same with how much of it `:user` has not read.
 const UNREAD: &str = "(select count(*) from messages m where m.workspace_id = c.workspace_id and m.conversation_id = c.id and m.role = 'user'
@@ -39,7 +39,7 @@ fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
         escalated_at: row.get(17)?,
         snoozed_until: row.get(18)?,
         customer_seen_at: row.get(19)?,
-        locale: row.get(20)?,
+        metadata: row.get::<_, Option<String>>(20)?.and_then(|text| serde_json::from_str(&text).ok()),
         unread: None,
     })
 }
@@ -56,20 +56,19 @@ pub struct NewConversation<'a> {
     pub user_id: Option<&'a str>,
     pub contact_id: Option<&'a str>,
     pub title: Option<&'a str>,
-    /// The language of the visitor's browser.
-    pub locale: Option<&'a str>,
+    pub metadata: Option<&'a VisitorMetadata>,
     pub now: Timestamp,
 }
 
 pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()> {
     tx.prepare_cached(
         "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, contact_id, tags,
-             locale, message_count, created_at, updated_at, last_message_at)
-         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', :locale, 0, :now, :now, :now)",
+             metadata, message_count, created_at, updated_at, last_message_at)
+         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', :metadata, 0, :now, :now, :now)",
     )?
     .execute(named_params! {
         ":id": new.id, ":ws": new.workspace_id, ":assistant_id": new.assistant_id, ":title": new.title, ":channel": new.channel,
-        ":user_id": new.user_id, ":contact_id": new.contact_id, ":locale": new.locale, ":now": new.now,
+        ":user_id": new.user_id, ":contact_id": new.contact_id, ":metadata": new.metadata.map(serde_json::to_string).transpose()?, ":now": new.now,
         // Where no assistant answers, people do from the beginning.
         ":handler": if new.assistant_id.is_some() { Handler::Ai } else { Handler::Human },
     })?;

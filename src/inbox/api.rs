@@ -27,6 +27,7 @@ use crate::{
     error::{Error, Result},
     http::{Body, Created, NoContent, Tag},
     ids::prefix,
+    workspaces,
 };
 
 pub struct InboxApi;
@@ -289,7 +290,8 @@ impl InboxApi {
         app.db.read(|connection| {
             let conversation = conversations::get_seen(connection, &who, &id)?;
             let messages = conversations::store::list_messages(connection, &who.workspace_id, &id, None, 500)?;
-            Ok(Json(Summary { summary: summarise(&conversation, &messages) }))
+            let is_german = workspaces::store::find_settings(connection, &who.workspace_id)?.is_german();
+            Ok(Json(Summary { summary: summarise(&conversation, &messages, is_german) }))
         })
     }
 }

@@ -9,7 +9,7 @@ use lettre::{
     message::{Mailbox, header::ContentType},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     app::App,
@@ -54,6 +54,35 @@ pub fn seal(app: &App, letter: &Letter) -> Result<String> {
 pub fn enqueue(tx: &Tx<'_>, ids: &crate::ids::Ids, now: Timestamp, workspace_id: Option<&str>, sealed: &str) -> Result<()> {
     let job = NewJob { kind: SEND_JOB, workspace_id: workspace_id.map(str::to_owned), payload: json!({"sealed": sealed}), lane: None, run_at: now };
     jobs::enqueue(tx, ids, now, &job).map(|_| ())
+}
+
+/// Leaves the job of this kind that writes letters, where this server sends any: it looks up what they say when it runs.
+///
+/// # Errors
+/// Those of the database.
+pub fn write_later(app: &App, tx: &Tx<'_>, kind: &'static str, workspace_id: &str, payload: Value, now: Timestamp) -> Result<()> {
+    if !is_configured(app) {
+        return Ok(());
+    }
+    jobs::enqueue(tx, &app.ids, now, &NewJob { kind, workspace_id: Some(workspace_id.to_owned()), payload, lane: None, run_at: now }).map(drop)
+}
+
+/// Leaves what such a job has written to be sent, each letter by itself, and ends the job in the same transaction, so that
+/// nobody gets one twice.
+///
+/// # Errors
+/// Those of the database.
+pub async fn hand_in(app: &App, job: Job, letters: Vec<Letter>) -> Result<()> {
+    let sealed: Vec<String> = letters.iter().map(|letter| seal(app, letter)).collect::<Result<_>>()?;
+    let (ids, now) = (app.ids.clone(), app.now());
+    app.db
+        .write(move |tx| {
+            sealed.iter().try_for_each(|sealed| enqueue(tx, &ids, now, job.workspace_id.as_deref(), sealed))?;
+            jobs::finish(tx, &job.id)
+        })
+        .await?;
+    app.jobs.wake();
+    Ok(())
 }
 
 /// The handler of [`SEND_JOB`].

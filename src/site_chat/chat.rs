@@ -141,7 +141,7 @@ async fn create(app: &App, caller: Caller, fields: &Fields) -> Outcome {
                 user_id: None,
                 contact_id: Some(&contact.id),
                 title: Some(&title),
-                locale: None,
+                metadata: None,
                 now,
             };
             service::create(&app_, tx, &new)?;

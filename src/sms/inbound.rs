@@ -87,7 +87,7 @@ pub fn take(app: &App, tx: &Tx<'_>, account: &Account, incoming: &Incoming, now:
             let title = title_of(&content);
             let new = NewConversation {
                 id: &id, workspace_id: ws, assistant_id: Some(&account.assistant_id), channel: Channel::Sms, user_id: None, contact_id: Some(&contact.id),
-                title: Some(&title), locale: None, now,
+                title: Some(&title), metadata: None, now,
             };
             conversations::service::create(app, tx, &new)?;
             store::insert_session(tx, account, phone, &contact.id, &id, now)?;

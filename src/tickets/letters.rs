@@ -45,11 +45,7 @@ pub(super) fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, ticket: &Ticke
 
 /// Leaves the job that tells of missed targets.
 pub(super) fn breach(app: &App, tx: &Tx<'_>, workspace_id: &str, ticket: &Ticket, targets: &[Target], now: Timestamp) -> Result<()> {
-    if !mail::is_configured(app) {
-        return Ok(());
-    }
-    let payload = json!({"ticketId": ticket.id, "targets": targets});
-    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: BREACH_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane: None, run_at: now }).map(drop)
+    mail::write_later(app, tx, BREACH_JOB, workspace_id, json!({"ticketId": ticket.id, "targets": targets}), now)
 }
 
 /// The handler of [`COMMENT_JOB`].
@@ -84,7 +80,7 @@ fn comment_letter(connection: &Connection, workspace_id: &str, ticket_id: &str, 
 /// # Errors
 /// Those of the database.
 pub async fn mail_breach(app: App, job: Job) -> Result<()> {
-    let (workspace_id, now) = (job.workspace_id.clone().unwrap_or_default(), app.now());
+    let workspace_id = job.workspace_id.clone().unwrap_or_default();
     let ticket_id = job.payload["ticketId"].as_str().unwrap_or_default();
     let found = app.db.read(|connection| {
         let Some(ticket) = store::find_ticket(connection, &workspace_id, ticket_id)? else { return Ok(None) };
@@ -104,16 +100,8 @@ pub async fn mail_breach(app: App, job: Job) -> Result<()> {
     let targets: Vec<Target> = serde_json::from_value(job.payload["targets"].clone())?;
     let (subject, text) = breach_words(&ticket, &targets, is_german);
     let text = format!("{text}\n\n{}/tickets/{}\n", app.config.public_url(), ticket.id);
-    let sealed: Vec<String> = people.into_iter().map(|to| mail::seal(&app, &Letter { to, subject: subject.clone(), text: text.clone() })).collect::<Result<_>>()?;
-    let app_ = app.clone();
-    app.db
-        .write(move |tx| {
-            sealed.iter().try_for_each(|sealed| mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed))?;
-            jobs::finish(tx, &job.id)
-        })
-        .await?;
-    app.jobs.wake();
-    Ok(())
+    let letters = people.into_iter().map(|to| Letter { to, subject: subject.clone(), text: text.clone() }).collect();
+    mail::hand_in(&app, job, letters).await
 }
 
 fn breach_words(ticket: &Ticket, targets: &[Target], is_german: bool) -> (String, String) {

@@ -9,7 +9,7 @@ use crate::{
     clock::Timestamp,
     db::Tx,
     error::Result,
-    jobs::{self, Job, NewJob},
+    jobs::Job,
     mail::{self, Letter},
     workspaces,
 };
@@ -19,11 +19,7 @@ pub const OFF_JOB: &str = "webhooks.mail_off";
 
 /// Leaves the job, where mail can.
 pub(super) fn tell_off(app: &App, tx: &Tx<'_>, workspace_id: &str, webhook_id: &str, now: Timestamp) -> Result<()> {
-    if !mail::is_configured(app) {
-        return Ok(());
-    }
-    let payload = json!({"webhookId": webhook_id});
-    jobs::enqueue(tx, &app.ids, now, &NewJob { kind: OFF_JOB, workspace_id: Some(workspace_id.to_owned()), payload, lane: None, run_at: now }).map(drop)
+    mail::write_later(app, tx, OFF_JOB, workspace_id, json!({"webhookId": webhook_id}), now)
 }
 
 /// The handler of [`OFF_JOB`].
@@ -31,7 +27,7 @@ pub(super) fn tell_off(app: &App, tx: &Tx<'_>, workspace_id: &str, webhook_id: &
 /// # Errors
 /// Those of the database.
 pub async fn mail_off(app: App, job: Job) -> Result<()> {
-    let (workspace_id, now) = (job.workspace_id.clone().unwrap_or_default(), app.now());
+    let workspace_id = job.workspace_id.clone().unwrap_or_default();
     let webhook_id = job.payload["webhookId"].as_str().unwrap_or_default();
     let letters = app.db.read(|connection| {
         const MOST: i64 = 1_000;
@@ -42,16 +38,7 @@ pub async fn mail_off(app: App, job: Job) -> Result<()> {
         let admins = members.into_iter().filter(|member| member.role >= Role::Admin);
         Ok(admins.map(|admin| letter(&app, &webhook, is_german, admin.email)).collect())
     })?;
-    let sealed: Vec<String> = letters.iter().map(|letter| mail::seal(&app, letter)).collect::<Result<_>>()?;
-    let app_ = app.clone();
-    app.db
-        .write(move |tx| {
-            sealed.iter().try_for_each(|sealed| mail::enqueue(tx, &app_.ids, now, Some(&workspace_id), sealed))?;
-            jobs::finish(tx, &job.id)
-        })
-        .await?;
-    app.jobs.wake();
-    Ok(())
+    mail::hand_in(&app, job, letters).await
 }
 
 fn letter(app: &App, webhook: &Webhook, is_german: bool, to: String) -> Letter {

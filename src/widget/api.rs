@@ -7,7 +7,6 @@ use poem_openapi::{
     payload::Json,
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use super::{
     config::{WidgetAgent, WidgetConfig},
@@ -20,7 +19,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     contacts,
-    conversations::{self, Channel, Message, MessageRole, model::{ConversationStatus, Handler}},
+    conversations::{self, Channel, Message, MessageRole, model::{ConversationStatus, Handler, VisitorMetadata}},
     db::Tx,
     error::{Error, Result},
     http::{Counted, Listing, Paging, Tag},
@@ -51,19 +50,9 @@ pub struct OpenSession {
     session_id: Option<String>,
     session_token: Option<String>,
     #[serde(deserialize_with = "crate::http::object")]
-    metadata: Option<Metadata>,
+    metadata: Option<VisitorMetadata>,
     /// Who the page says that the visitor is; also of a session that is resumed.
     identity: Option<Identity>,
-}
-
-/// Where the visitor is. Shown to the people of the workspace.
-#[derive(Object, Deserialize, serde::Serialize)]
-#[serde(default)]
-#[derive(Default)]
-pub struct Metadata {
-    page: Option<String>,
-    referrer: Option<String>,
-    locale: Option<String>,
 }
 
 #[derive(Object)]
@@ -167,7 +156,7 @@ impl WidgetApi {
             Some(session) => (session, None),
             None => {
                 app.limits.widget_session.check(&key(&visitor, &assistant_id)).map_err(widget)?;
-                let (session, token) = new_session(&app, &opened, &Metadata::default(), Identity::default()).await?;
+                let (session, token) = new_session(&app, &opened, VisitorMetadata::default(), Identity::default()).await?;
                 (session, Some(token))
             }
         };
@@ -245,6 +234,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted
         let (hash, now) = (sha256_hex(token), app.now());
         let found = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
         let session = found.filter(|session| session.id == *id).ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
+        let session = guard::note_use(app, &opened.workspace_id, session).await?;
         let session = identify(app, &opened, session, identity).await?;
         return Ok(SessionReply::Resumed(Json(opened_session(app, &opened, session, token.clone())?)));
     }
@@ -252,7 +242,7 @@ async fn session(app: &App, visitor: &Visitor, assistant_id: &str, body: Counted
         return Err(no_session("Resuming a session needs its `sessionToken`."));
     }
     app.limits.widget_session.check(&key(visitor, assistant_id)).map_err(widget)?;
-    let (session, token) = new_session(app, &opened, &body.metadata.unwrap_or_default(), identity).await?;
+    let (session, token) = new_session(app, &opened, body.metadata.unwrap_or_default(), identity).await?;
     Ok(SessionReply::New(Json(opened_session(app, &opened, session, token)?)))
 }
 
@@ -318,12 +308,12 @@ pub(super) fn link_contact(app: &App, tx: &Tx<'_>, workspace_id: &str, conversat
     Ok(())
 }
 
-pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata, identity: Identity) -> Result<(Session, String)> {
+pub(super) async fn new_session(app: &App, opened: &Opened, metadata: VisitorMetadata, identity: Identity) -> Result<(Session, String)> {
     let now = app.now();
     let token = app.ids.secret(40);
-    let short = |text: &Option<String>| text.as_ref().map(|text| text.chars().take(2_000).collect::<String>());
-    let locale = metadata.locale.as_ref().filter(|tag| is_language_tag(tag)).cloned();
-    let metadata = json!({"page": short(&metadata.page), "referrer": short(&metadata.referrer), "locale": short(&metadata.locale)}).to_string();
+    let short = |text: Option<String>| text.map(|text| text.chars().take(2_000).collect::<String>());
+    let metadata = VisitorMetadata { page: short(metadata.page), referrer: short(metadata.referrer), locale: metadata.locale.filter(|tag| is_language_tag(tag)) };
+    let stored = serde_json::to_string(&metadata)?;
     let (app_, id, hash, expires_at) = (app.clone(), app.new_id(prefix::SESSION), sha256_hex(&token), now.plus(store::LIFETIME));
     let (workspace_id, assistant_id) = (opened.workspace_id.clone(), opened.assistant.id.clone());
     let verified = app.db.read(|connection| identity::is_verified(app, connection, opened, &identity))?;
@@ -341,7 +331,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
                 workspace_id: &workspace_id,
                 assistant_id: &assistant_id,
                 token_hash: &hash,
-                metadata: &metadata,
+                metadata: &stored,
                 conversation_id: earlier.as_deref(),
                 contact_id: contact.as_deref(),
                 verified,
@@ -349,7 +339,7 @@ pub(super) async fn new_session(app: &App, opened: &Opened, metadata: &Metadata,
                 expires_at,
             };
             store::insert_session(tx, &new)?;
-            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, locale, last_used_at: now, expires_at })
+            Ok(Session { id, conversation_id: earlier, contact_id: contact, verified, metadata: Some(metadata), last_used_at: now, expires_at })
         })
         .await
         .map_err(widget)?;
@@ -380,7 +370,7 @@ async fn ask(app: &App, answers: &Answers, live: &Live, opened: Opened, session:
         Some(id) => app.db.read(|connection| contacts::store::find_contact(connection, &opened.workspace_id, id))?.and_then(|contact| contact.name),
         None => None,
     };
-    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), locale: session.locale.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
+    let asker = Asker { contact_id: session.contact_id.clone(), name, attachments, owner_id: session.id.clone(), metadata: session.metadata.clone(), ..Asker::new(opened.workspace_id.clone(), None, Channel::Widget) };
     // Two first questions at once belong to one conversation: the second waits until the first has made it.
     let (conversation_id, _turn) = match &session.conversation_id {
         Some(id) => (Some(id.clone()), None),

@@ -13,6 +13,7 @@ use super::store::{self, Session};
 use crate::{
     app::App,
     assistants::{self, Assistant},
+    clock::Timestamp,
     error::{Error, Result},
     http::ClientAddress,
     secrets::sha256_hex,
@@ -88,15 +89,31 @@ pub(super) fn find_session(app: &App, visitor: &Visitor, opened: &Opened) -> Res
     let (hash, now) = (sha256_hex(token), app.now());
     let session = app.db.read(|connection| store::find_session(connection, &opened.workspace_id, &opened.assistant.id, &hash, now))?;
     let session = session.ok_or_else(|| no_session("This chat session is not valid any more. Start a new one."))?;
-    if now.since(session.last_used_at) > Duration::from_secs(60) {
-        let (app, id, workspace_id) = (app.clone(), session.id.clone(), opened.workspace_id.clone());
+    if is_to_be_noted(&session, now) {
+        let (app, session, workspace_id) = (app.clone(), session.clone(), opened.workspace_id.clone());
         tokio::spawn(async move {
-            if let Err(error) = app.db.write(move |tx| store::touch_session(tx, &workspace_id, &id, now, now.plus(store::LIFETIME))).await {
+            if let Err(error) = note_use(&app, &workspace_id, session).await {
                 tracing::warn!(?error, "a widget session's use was not noted");
             }
         });
     }
     Ok(Some(session))
+}
+
+/// Once a minute is enough for a session that lasts for days.
+fn is_to_be_noted(session: &Session, now: Timestamp) -> bool {
+    now.since(session.last_used_at) > Duration::from_secs(60)
+}
+
+/// The session with its days counted from now.
+pub(super) async fn note_use(app: &App, workspace_id: &str, session: Session) -> Result<Session> {
+    let now = app.now();
+    if !is_to_be_noted(&session, now) {
+        return Ok(session);
+    }
+    let (id, workspace_id, expires_at) = (session.id.clone(), workspace_id.to_owned(), now.plus(store::LIFETIME));
+    app.db.write(move |tx| store::touch_session(tx, &workspace_id, &id, now, expires_at)).await?;
+    Ok(Session { last_used_at: now, expires_at, ..session })
 }
 
 pub(super) fn get_session(app: &App, visitor: &Visitor, opened: &Opened) -> Result<Session> {

@@ -4,19 +4,20 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::{clock::Timestamp, db::Tx, error::Result, workspaces::model::is_language_tag};
+use crate::{clock::Timestamp, conversations::model::VisitorMetadata, db::Tx, error::Result};
 
 /// How long a session lasts after its last use.
 pub const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
 
+#[derive(Clone)]
 pub struct Session {
     pub id: String,
     pub conversation_id: Option<String>,
     pub contact_id: Option<String>,
     /// Whether the page has proved who its visitor is.
     pub verified: bool,
-    /// The language of the visitor's browser, where the page has said it.
-    pub locale: Option<String>,
+    /// Where the visitor is, as the page has said it.
+    pub metadata: Option<VisitorMetadata>,
     pub last_used_at: Timestamp,
     pub expires_at: Timestamp,
 }
@@ -48,7 +49,7 @@ pub fn insert_session(tx: &Tx<'_>, new: &NewSession<'_>) -> Result<()> {
 pub fn find_session(connection: &Connection, workspace_id: &str, assistant_id: &str, token_hash: &str, now: Timestamp) -> Result<Option<Session>> {
     Ok(connection
         .prepare_cached(
-            "select id, conversation_id, last_used_at, expires_at, contact_id, verified, metadata ->> '$.locale' from widget_sessions
+            "select id, conversation_id, last_used_at, expires_at, contact_id, verified, metadata from widget_sessions
              where workspace_id = ?1 and assistant_id = ?2 and token_hash = ?3 and expires_at > ?4",
         )?
         .query_row((workspace_id, assistant_id, token_hash, now), |row| {
@@ -59,7 +60,7 @@ pub fn find_session(connection: &Connection, workspace_id: &str, assistant_id: &
                 expires_at: row.get(3)?,
                 contact_id: row.get(4)?,
                 verified: row.get(5)?,
-                locale: row.get::<_, Option<String>>(6)?.filter(|tag| is_language_tag(tag)),
+                metadata: serde_json::from_str(&row.get::<_, String>(6)?).ok(),
             })
         })
         .optional()?)

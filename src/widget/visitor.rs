@@ -288,7 +288,7 @@ fn conversation_of(app: &App, tx: &Tx<'_>, opened: &Opened, session: &Session, n
         user_id: None,
         contact_id: session.contact_id.as_deref(),
         title: None,
-        locale: session.locale.as_deref(),
+        metadata: session.metadata.as_ref(),
         now,
     };
     conversations::service::create(app, tx, &new)?;

@@ -7,7 +7,7 @@ use super::{
     assistants::create_assistant,
     chat::{QUESTION, help_desk, question},
 };
-use crate::support::spawn_app;
+use crate::support::{TestApp, llm_server::LlmServer, spawn_app};
 
 #[tokio::test]
 async fn what_goes_on_is_counted_by_day() {
@@ -67,6 +67,7 @@ async fn questions_are_grouped_and_gaps_come_with_what_a_person_replied() {
     let groups = questions["data"].as_array().unwrap();
     assert_eq!((&questions["questions"], groups.len()), (&json!(5), 2), "{questions}");
     assert_eq!((&groups[0]["question"], &groups[0]["count"], &groups[0]["answered"]), (&json!(QUESTION), &json!(3), &json!(3)));
+    assert_eq!(groups[0]["cost"], json!(null), "no price is set");
     let gaps = owner.get(&owner.path("/analytics/gaps?period=7d")).await.expect(200);
     let gap = &gaps["data"][0];
     assert_eq!((gaps["data"].as_array().unwrap().len(), &gap["question"], &gap["notAnswered"]), (1, &json!(unknown), &json!(2)));
@@ -74,4 +75,28 @@ async fn questions_are_grouped_and_gaps_come_with_what_a_person_replied() {
     assert_eq!(gap["examples"].as_array().unwrap().len(), 2);
     let csv = owner.get(&owner.path("/analytics/gaps?format=csv")).await.text;
     assert!(csv.contains(unknown) && csv.contains("Wilma"), "{csv}");
+}
+
+#[tokio::test]
+async fn what_is_asked_has_a_cost_where_the_model_has_a_price() {
+    let llm = LlmServer::start().await;
+    let app = TestApp::with(|config| {
+        let provider = illumichat::config::Provider { kind: Some("openai-compatible".into()), base_url: Some(llm.base_url()), models: vec!["scripted".into()], ..Default::default() };
+        config.providers.insert("scripted".into(), provider);
+    })
+    .await;
+    let owner = app.owner().await;
+    let assistant = create_assistant(&owner, json!({})).await;
+    for _ in 0..2 {
+        owner.ask("/api/chat", question(&assistant, "Which lamp is the brightest of all?")).await;
+    }
+    let group = async || owner.get(&owner.path("/analytics/questions")).await.expect(200)["data"][0].clone();
+    let free = group().await;
+    assert!(free["tokens"].as_f64().unwrap() > 0.0 && free["cost"].is_null(), "{free}");
+    // A million for a million tokens: as many as there are.
+    owner.patch(&owner.path(""), json!({"settings": {"modelPrices": {"scripted": {"input": 1_000_000, "output": 1_000_000}}}})).await.expect(200);
+    let paid = group().await;
+    assert_eq!((paid["count"].as_i64(), paid["cost"].as_f64()), (Some(2), paid["tokens"].as_f64()), "{paid}");
+    let csv = owner.get(&owner.path("/analytics/questions?format=csv")).await.text;
+    assert!(csv.starts_with("question,count,answered,notAnswered,averageConfidence,tokens,cost,lastAskedAt,draftAnswer"), "{csv}");
 }

@@ -334,3 +334,131 @@ async fn views_are_ones_own_or_everybodys() {
     owner.post(&at(&owner, &talk.chat_id, "/takeover"), json!({})).await.expect(200);
     assert_eq!((count(&owner, "none").await, count(&owner, "me").await, count(&member, "me").await), (json!(0), json!(1), json!(0)));
 }
+
+/// What the lines about events tell, as data.
+async fn events_in(owner: &Client, chat_id: &str) -> Vec<Value> {
+    let messages = owner.get(&at(owner, chat_id, "/messages?limit=100")).await.expect(200);
+    messages["data"].as_array().unwrap().iter().filter(|message| message["role"] == "event").map(|message| message["event"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_line_about_an_event_says_as_data_who_did_what() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let colleague = app.colleague(&owner, Role::Member).await;
+    let talk = Talk::begin(&app, &public_desk(&app, &owner).await, QUESTION).await;
+    talk.post("handoff", json!({"reason": "policy"})).await.expect(202);
+    colleague.post(&at(&owner, &talk.chat_id, "/takeover"), json!({})).await.expect(200);
+    owner.post(&at(&owner, &talk.chat_id, "/assign"), json!({"userId": colleague.user_id})).await.expect(200);
+    owner.post(&at(&owner, &talk.chat_id, "/assign"), json!({"userId": owner.user_id})).await.expect(200);
+    colleague.post(&at(&owner, &talk.chat_id, "/assign"), json!({"userId": null})).await.expect(200);
+    owner.post(&at(&owner, &talk.chat_id, "/assign"), json!({"userId": colleague.user_id})).await.expect(200);
+    owner.post(&at(&owner, &talk.chat_id, "/release"), json!({})).await.expect(200);
+    let told: Vec<(String, Value, Value)> = events_in(&owner, &talk.chat_id)
+        .await
+        .into_iter()
+        .map(|event| (event["kind"].as_str().unwrap().to_owned(), event["actor"]["id"].clone(), event["user"]["id"].clone()))
+        .collect();
+    let (own, other, nobody) = (json!(owner.user_id), json!(colleague.user_id), json!(null));
+    let line = |kind: &str, actor: &Value, user: &Value| (kind.to_owned(), actor.clone(), user.clone());
+    assert_eq!(
+        told,
+        [
+            line("handed_off", &nobody, &nobody),
+            line("joined", &other, &other),
+            line("joined", &own, &own),
+            line("unassigned", &other, &nobody),
+            line("assigned", &own, &other),
+            line("released", &own, &nobody),
+        ]
+    );
+    let events = events_in(&owner, &talk.chat_id).await;
+    assert_eq!(events[0], json!({"kind": "handed_off", "reason": "policy"}));
+    assert!(events[4]["actor"]["name"].as_str().unwrap().starts_with("Person") && events[4]["user"]["name"].is_string());
+    // Other messages have none, and the visitor sees no such line.
+    let messages = owner.get(&at(&owner, &talk.chat_id, "/messages?limit=100")).await.expect(200);
+    assert!(messages["data"].as_array().unwrap().iter().all(|message| (message["role"] == "event") == message.get("event").is_some()));
+    assert!(talk.history().await.iter().all(|(role, _)| role != "event"));
+}
+
+#[tokio::test]
+async fn a_page_is_told_what_a_visitor_has_seen() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let talk = Talk::begin(&app, &public_desk(&app, &owner).await, QUESTION).await;
+    let seen = async || owner.get(&at(&owner, &talk.chat_id, "")).await.expect(200)["customerSeenAt"].clone();
+    let told = || {
+        let events = app.app.db.read(|connection| illumichat::events::list_after(connection, Some(&owner.workspace_id), 0, 10_000)).unwrap();
+        events.iter().filter(|event| event.data["changed"] == json!(["customerSeenAt"])).count()
+    };
+    assert_eq!(seen().await, json!(null));
+    let first = owner.post(&at(&owner, &talk.chat_id, "/replies"), json!({"content": "Hello!"})).await.expect(201);
+    talk.post("read", json!({})).await.expect(204);
+    assert!(seen().await.as_str().unwrap() >= first["createdAt"].as_str().unwrap());
+    // Again says nothing new.
+    talk.post("read", json!({})).await.expect(204);
+    assert_eq!(told(), 1);
+    let second = owner.post(&at(&owner, &talk.chat_id, "/replies"), json!({"content": "Still there?"})).await.expect(201);
+    assert!(seen().await.as_str().unwrap() < second["createdAt"].as_str().unwrap());
+    talk.post("read", json!({})).await.expect(204);
+    assert_eq!((seen().await, told()), (second["createdAt"].clone(), 2));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_no_draft() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let assistant = help_desk(&app, &owner, json!({"visibility": "public", "widgetEnabled": true, "fallbackMessage": "Sorry, no idea."})).await;
+    let known = Talk::begin(&app, &assistant, QUESTION).await;
+    let draft = owner.ask(&at(&owner, &known.chat_id, "/draft"), json!({})).await;
+    assert!(draft.text().contains("30 days") && draft.finish()["answered"] == true, "{}", draft.text());
+    let unknown = Talk::begin(&app, &assistant, "Which zeppelin flies to Saturn on xylophone day?").await;
+    assert!(unknown.history().await.iter().any(|(_, content)| content == "Sorry, no idea."));
+    let draft = owner.ask(&at(&owner, &unknown.chat_id, "/draft"), json!({})).await;
+    assert_eq!((draft.text().as_str(), &draft.finish()["answered"], &draft.finish()["finishReason"]), ("", &json!(false), &json!("stop")));
+}
+
+#[tokio::test]
+async fn a_visitor_is_told_of_people_in_their_language() {
+    let clock = Clock::held(Timestamp::parse("2026-03-02T20:00:00Z").unwrap());
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), clock.clone(), |_| {}).await;
+    let owner = app.owner().await;
+    let assistant = public_desk(&app, &owner).await;
+    let message = async |talk: &Talk| talk.post("handoff", json!({})).await.expect(202)["message"].as_str().unwrap().to_owned();
+    // What they write tells it, not what the operator speaks.
+    let german = Talk::begin(&app, &assistant, "Hallo").await;
+    assert_eq!(message(&german).await, "Im Moment ist niemand da. Hinterlassen Sie Ihre E-Mail-Adresse, dann antworten wir Ihnen dorthin.");
+    assert!(german.history().await.iter().any(|(_, content)| content.starts_with("Im Moment ist niemand da.")));
+    clock.advance(Duration::from_secs(300));
+    app.drain().await;
+    assert!(german.history().await.last().unwrap().1.starts_with("Im Moment ist niemand da."));
+    let french = Talk::begin(&app, &assistant, "Bonjour").await;
+    assert!(message(&french).await.starts_with("Personne n'est là"));
+    // Else their browser does, else the widget, else the workspace.
+    let begin = async |metadata: Value| -> Talk {
+        let visitor = app.nobody();
+        let assistant_id = assistant["id"].as_str().unwrap().to_owned();
+        let session = visitor.post(&format!("/api/widget/{assistant_id}/session"), json!({"metadata": metadata})).await.expect(201);
+        Talk { visitor, assistant_id, token: session["sessionToken"].as_str().unwrap().to_owned(), chat_id: String::new() }
+    };
+    assert!(message(&begin(json!({"locale": "es-MX"})).await).await.starts_with("Ahora mismo"));
+    assert!(message(&begin(json!({"locale": "tlh"})).await).await.starts_with("Nobody is here"));
+    owner.patch(&owner.path(""), json!({"settings": {"locale": "nl"}})).await.expect(200);
+    assert!(message(&begin(json!({})).await).await.starts_with("Er is nu niemand."));
+    let its_path = owner.path(&format!("/assistants/{}", assistant["id"].as_str().unwrap()));
+    owner.patch(&its_path, json!({"widget": {"locale": "it"}})).await.expect(200);
+    assert!(message(&begin(json!({})).await).await.starts_with("Al momento"));
+    // Words of the operator's own stand as they are.
+    let offline = |text: Value| owner.patch(its_path.as_str(), json!({"handoff": {"offlineMessage": text}}));
+    offline(json!("Back soon.")).await.expect(200);
+    assert_eq!(message(&begin(json!({"locale": "de"})).await).await, "Back soon.");
+    offline(json!(null)).await.expect(200);
+    // With hours, and with somebody there.
+    let day = json!([{"from": "09:00", "to": "17:00"}]);
+    owner.patch(&owner.path(""), json!({"settings": {"timeZone": "Europe/Berlin", "openingHours": {"tuesday": day}}})).await.expect(200);
+    let closed = message(&begin(json!({"locale": "de"})).await).await;
+    assert!(closed.contains("Wir sind wieder da am Dienstag, 3.3., 09:00 Uhr (Europe/Berlin)."), "{closed}");
+    let _there = be_there(&app.signed_in(&owner).await).await;
+    owner.patch(&owner.path(""), json!({"settings": {"openingHours": null}})).await.expect(200);
+    assert!(message(&begin(json!({"locale": "de"})).await).await.starts_with("Ein Mensch wurde dazugebeten."));
+}

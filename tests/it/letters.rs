@@ -208,3 +208,68 @@ async fn a_ticket_that_waits_is_open_again_when_the_customer_writes_by_widget_or
     post(&app, &site, "/conversations/tok/messages", json!({"message": "Here it is."})).await.expect(201);
     opens(&tickets[1]).await;
 }
+
+#[tokio::test]
+async fn letters_are_in_the_language_of_whom_they_are_for() {
+    let mail = SmtpServer::start().await;
+    let app = with_mail(&mail).await;
+    let owner = app.owner().await;
+    let settings = json!({"settings": {"locale": "de-DE", "notify": {"email": true}, "branding": {"name": "Lampen & Co"}}});
+    owner.patch(&owner.path(""), settings).await.expect(200);
+    let talk = Talk::begin(&app, &public_desk(&app, &owner).await, "Hallo").await;
+    talk.post("lead", json!({"name": "Ada", "email": "ada@example.com"})).await.expect(201);
+    talk.post("handoff", json!({"reason": "policy"})).await.expect(202);
+    app.drain().await;
+    let letter = mail.letters().pop().unwrap();
+    assert!(letter.to.contains(&app.email_of(&owner)) && letter.text.contains("Subject: Ein Mensch wird gebraucht: Hallo"), "{}", letter.text);
+    assert!(letter.text.contains("eine Regel verlangt es") && letter.text.contains("Der Kunde schrieb:"), "{}", letter.text);
+    let summary = owner.post(&at(&owner, &talk.chat_id, "/summary"), json!({})).await.expect(200);
+    assert!(summary["summary"].as_str().unwrap().contains("Ein Mensch wird gebraucht: eine Regel verlangt es."), "{summary}");
+    reply(&owner, &talk.chat_id, "Das Geld ist unterwegs.").await;
+    minutes(&app, 5).await;
+    let letter = mail.letters().pop().unwrap();
+    assert!(letter.to.contains("ada@example.com") && letter.text.contains("Subject: Lampen & Co hat Ihnen geantwortet") && letter.text.contains("Guten Tag Ada,"), "{}", letter.text);
+    // A ticket that nobody made of a conversation: by what stands in it.
+    let contact = create_contact(&owner, json!({"name": "Jan", "email": "jan@example.com"})).await;
+    let ticket = create_ticket(&owner, json!({"subject": "De lamp is kapot", "description": "Hoe kan ik mijn geld terug krijgen?", "contactId": contact["id"], "priority": "critical"})).await;
+    let one = owner.path(&format!("/tickets/{}", ticket["id"].as_str().unwrap()));
+    owner.post(&format!("{one}/comments"), json!({"body": "We betalen terug."})).await.expect(201);
+    app.drain().await;
+    let letter = mail.letters().pop().unwrap();
+    assert!(letter.to.contains("jan@example.com") && letter.text.contains("Hallo Jan,") && letter.text.contains("heeft geschreven over uw ticket #1 (De lamp is kapot):"), "{}", letter.text);
+    minutes(&app, 9 * 60).await;
+    let letter = mail.letters().pop().unwrap();
+    assert!(letter.to.contains(&app.email_of(&owner)) && letter.text.contains("Subject: [#1] Ziel verfehlt: De lamp is kapot"), "{}", letter.text);
+}
+
+#[tokio::test]
+async fn a_comment_says_which_way_it_went() {
+    let mail = SmtpServer::start().await;
+    let app = with_mail(&mail).await;
+    let owner = app.owner().await;
+    let assistant = public_desk(&app, &owner).await;
+    let talk = Talk::begin(&app, &assistant, QUESTION).await;
+    let own = owner.ask("/api/chat", super::chat::question(&assistant, QUESTION)).await;
+    let reachable = create_contact(&owner, json!({"name": "Ada", "email": "ada@example.com"})).await;
+    let unreachable = create_contact(&owner, json!({"name": "Bob"})).await;
+    for (fields, internal, way, letters) in [
+        (json!({"contactId": reachable["id"]}), false, json!("email"), 1),
+        (json!({"contactId": reachable["id"]}), true, json!(null), 0),
+        (json!({"contactId": unreachable["id"]}), false, json!(null), 0),
+        (json!({}), false, json!(null), 0),
+        (json!({"conversationId": talk.chat_id}), false, json!("widget"), 0),
+        // A colleague's own conversation is none that the customer reads.
+        (json!({"conversationId": own.chat_id(), "contactId": reachable["id"]}), false, json!("email"), 1),
+        (json!({"conversationId": own.chat_id()}), false, json!("api"), 0),
+    ] {
+        let before = mail.letters().len();
+        let mut body = json!({"subject": "Broken lamp"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let ticket = create_ticket(&owner, body).await;
+        let comments = owner.path(&format!("/tickets/{}/comments", ticket["id"].as_str().unwrap()));
+        let comment = owner.post(&comments, json!({"body": "It is the fuse.", "internal": internal})).await.expect(201);
+        assert_eq!((&comment["sentBy"], &owner.get(&comments).await.expect(200)["data"][0]["sentBy"]), (&way, &way), "{fields}");
+        app.drain().await;
+        assert_eq!(mail.letters().len() - before, letters, "{fields}");
+    }
+}

@@ -107,6 +107,12 @@ async fn a_private_project_is_its_members() {
     let text = json!({"title": "Plans", "text": "Quiet words."});
     viewer.get(&path).await.expect(200);
     viewer.post(&format!("{path}/documents"), text.clone()).await.expect_error(403, "forbidden:api");
+    // Each is told what they may do, alone and in the list.
+    for (person, can_edit, role) in [(&owner, true, json!(null)), (&viewer, false, json!("viewer")), (&editor, true, json!("editor"))] {
+        let project = person.get(&path).await.expect(200);
+        assert_eq!((&project["canEdit"], &project["myRole"]), (&json!(can_edit), &role));
+        assert_eq!(person.get(&person.path("/projects")).await.expect(200)["data"][0]["canEdit"], can_edit);
+    }
     let document = editor.post(&format!("{path}/documents"), text.clone()).await.expect(201);
     editor.post(&format!("{path}/qa"), json!({"question": "Who?", "answer": "We."})).await.expect(201);
     other.get(&path).await.expect_error(404, "not_found:api");
@@ -125,4 +131,6 @@ async fn a_private_project_is_its_members() {
     // In a project of the whole workspace an editor is a member like any other.
     owner.patch(&path, json!({"visibility": "workspace"})).await.expect(200);
     editor.post(&format!("{path}/documents"), json!({"text": "More."})).await.expect_error(403, "forbidden:api");
+    let open = editor.get(&path).await.expect(200);
+    assert_eq!((&open["canEdit"], &open["myRole"]), (&json!(false), &json!(null)));
 }

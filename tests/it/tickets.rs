@@ -192,3 +192,25 @@ async fn targets_are_kept_in_opening_hours_across_a_change_of_the_clocks() {
     assert_eq!(owner.get(&one).await.expect(200)["breaches"], json!(["resolution"]));
     assert!(events_of(&app, late["id"].as_str().unwrap()).contains(&"ticket.updated".to_owned()));
 }
+
+#[tokio::test]
+async fn a_ticket_shows_its_targets_and_its_contacts_name() {
+    let app = spawn_app().await;
+    let owner = app.owner().await;
+    let (ada, bob) = (create_contact(&owner, json!({"name": "Ada", "email": "ada@example.com"})).await, create_contact(&owner, json!({"email": "bob@example.com"})).await);
+    let made = create_ticket(&owner, json!({"subject": "x", "contactId": ada["id"], "priority": "critical"})).await;
+    assert_eq!((&made["contactName"], &made["dueAt"]), (&json!("Ada"), &made["firstResponseDueAt"]));
+    assert!(made["firstResponseDueAt"].as_str().unwrap() < made["resolutionDueAt"].as_str().unwrap());
+    let one = owner.path(&format!("/tickets/{}", made["id"].as_str().unwrap()));
+    assert_eq!(owner.get(&one).await.expect(200), made);
+    // What was met still shows by when it had to be.
+    owner.post(&format!("{one}/comments"), json!({"body": "On it."})).await.expect(201);
+    let answered = owner.get(&one).await.expect(200);
+    assert_eq!((&answered["firstResponseDueAt"], &answered["dueAt"]), (&made["firstResponseDueAt"], &made["resolutionDueAt"]));
+    let changed = owner.patch(&one, json!({"contactId": bob["id"]})).await.expect(200);
+    assert_eq!(changed["contactName"], "bob@example.com");
+    assert_eq!(owner.get(&owner.path("/tickets")).await.expect(200)["data"][0]["contactName"], "bob@example.com");
+    let told = app.app.db.read(|connection| illumichat::events::list_after(connection, Some(&owner.workspace_id), 0, 1_000)).unwrap();
+    assert_eq!(told.iter().rfind(|event| event.kind == "ticket.updated").unwrap().data["contactName"], "bob@example.com");
+    assert_eq!(owner.patch(&one, json!({"contactId": null})).await.expect(200)["contactName"], json!(null));
+}

@@ -7,6 +7,7 @@ use illumichat::{
     access::Role,
     clock::{Clock, Timestamp},
     config::Config,
+    secrets::SecretText,
     webhooks::sign::signature,
 };
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use super::contacts::create_contact;
 use crate::support::{
     Client, TestApp,
     receiver::{Answer, Hit, Receiver},
+    smtp_server::SmtpServer,
     spawn_app,
 };
 
@@ -254,4 +256,40 @@ async fn no_redirect_is_followed_and_no_private_address_reached() {
     let tested = owner.post(&owner.path(&format!("/webhooks/{}/test", named["id"].as_str().unwrap())), json!({})).await.expect(200);
     assert!(tested["status"] == "failed" && tested["error"].as_str().unwrap().contains("private"), "{tested}");
     assert!(canary.hits().is_empty());
+}
+
+#[tokio::test]
+async fn the_admins_are_mailed_once_when_a_webhook_was_switched_off() {
+    let (mail, gone) = (SmtpServer::start().await, Receiver::start().await);
+    gone.answers(|_, _| Answer::of(410));
+    let app = TestApp::in_folder(tempfile::tempdir().unwrap(), Clock::held(Timestamp::from_millis(1_770_000_000_000)), |config| {
+        reaching_loopback(config);
+        config.smtp.url = Some(SecretText::new(&mail.url));
+        config.smtp.from = Some("support@example.com".to_owned());
+    })
+    .await;
+    let owner = app.owner().await;
+    let admin = app.colleague(&owner, Role::Admin).await;
+    app.colleague(&owner, Role::Member).await;
+    let webhook = create_webhook(&owner, &format!("{}/?token=secret", gone.url), &["contact.created"]).await;
+    for number in 0..5 {
+        create_contact(&owner, json!({"name": format!("P{number}")})).await;
+    }
+    settled(&owner, &webhook, "failed", 1).await;
+    for _ in 0..500 {
+        app.drain().await;
+        if mail.letters().len() >= 2 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.drain().await;
+    let letters = mail.letters();
+    let mut to: Vec<String> = letters.iter().map(|letter| letter.to.trim_matches(['<', '>']).to_owned()).collect();
+    to.sort();
+    let mut admins = vec![app.email_of(&owner), app.email_of(&admin)];
+    admins.sort();
+    assert_eq!(to, admins, "{letters:?}");
+    let text = &letters[0].text;
+    assert!(text.contains("Subject: Webhook switched off: 127.0.0.1") && text.contains("410") && text.contains("/settings/webhooks") && !text.contains("secret"), "{text}");
 }

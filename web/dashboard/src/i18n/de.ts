@@ -160,7 +160,7 @@ export const de: Dictionary = {
   "documents.factType": "Art",
   "documents.failed": "Fehlgeschlagen",
   "documents.filter": "Nach Titel filtern",
-  "documents.formats": "Markdown, HTML oder reiner Text, auch mehrere.",
+  "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, Text, E-Mails und mehr; auch mehrere.",
   "documents.limits": "je Datei. Alles bleibt auf diesem Server.",
   "documents.menu": "Aktionen für {title}",
   "documents.noMatch": "Kein Dokument passt dazu.",

@@ -160,7 +160,7 @@ export const en = {
   "documents.factType": "Type",
   "documents.failed": "Failed",
   "documents.filter": "Filter by title",
-  "documents.formats": "Markdown, HTML or plain text, several at once.",
+  "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, text, emails and more; several at once.",
   "documents.limits": "a file at most. Everything stays on this server.",
   "documents.menu": "Actions for {title}",
   "documents.noMatch": "No document matches.",

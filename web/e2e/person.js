@@ -30,6 +30,11 @@ export async function assertAccessible(page, where) {
   assert.deepEqual(await violations(page), [], where);
 }
 
+/** Waits until there is none of it; there may have been several. */
+export function gone(locator) {
+  return locator.first().waitFor({ state: "detached" });
+}
+
 export async function screenshot(page, folder, name) {
   if (!folder) return;
   mkdirSync(folder, { recursive: true });

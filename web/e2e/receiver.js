@@ -2,6 +2,7 @@
 // Webhooks convention says.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
+import { until } from "./until.js";
 
 /** Listens on a port that the system gives. `received` grows; `until(found)` waits for a delivery. */
 export async function receive() {
@@ -16,28 +17,13 @@ export async function receive() {
     for (const look of waiting) look();
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const until = (found, patience = 15_000) =>
-    new Promise((resolve, reject) => {
-      const look = () => {
-        const delivery = received.find(found);
-        if (!delivery) return;
-        clearTimeout(timer);
-        waiting.delete(look);
-        resolve(delivery);
-      };
-      const kinds = () => received.map(({ event }) => event.event).join(", ");
-      const timer = setTimeout(() => {
-        waiting.delete(look);
-        reject(new Error(`it was not delivered; what came: ${kinds()}`));
-      }, patience);
-      waiting.add(look);
-      look();
-    });
+  const kinds = () => received.map(({ event }) => event.event).join(", ");
+  const heard = (found) => until(received, waiting, found, () => `it was not delivered; what came: ${kinds()}`);
   const stop = async () => {
     server.closeAllConnections();
     server.close();
   };
-  return { host: `127.0.0.1:${server.address().port}`, received, until, stop };
+  return { host: `127.0.0.1:${server.address().port}`, received, until: heard, stop };
 }
 
 /** Whether one of the delivery's signatures is the secret's, over what was sent, and it was sent just now. */

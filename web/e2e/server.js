@@ -44,7 +44,7 @@ async function start(command, ready, settings = {}) {
   };
   try {
     const info = await new Promise((resolve, reject) => {
-      const patience = setTimeout(() => reject(new Error("it was not ready within 60 s")), 60_000);
+      const patience = setTimeout(() => reject(new Error("it was not ready within three minutes")), 180_000);
       const done = (settle, value) => {
         clearTimeout(patience);
         settle(value);

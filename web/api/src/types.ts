@@ -37,6 +37,7 @@ export type Token = Schemas["Token"];
 export type Uploaded = Schemas["UploadedFiles"];
 export type Usage = Schemas["Usage"];
 export type User = Schemas["User"];
+export type View = Schemas["View"];
 export type Visibility = Schemas["Visibility"];
 export type WebSearch = Schemas["WebSearch"];
 export type WebSearchInput = Schemas["WebSearchFields"];

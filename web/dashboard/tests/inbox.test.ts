@@ -1,47 +1,71 @@
-import type { Conversation, Message } from "@illumichat/api";
+import type { Message } from "@illumichat/api";
 import { describe, expect, test } from "vitest";
 import { plain } from "../src/features/inbox/drafts.svelte.ts";
-import { type Filter, fromSearch, sift, snoozeChoices, toQuery, toSearch, waitingQuery } from "../src/features/inbox/filter.ts";
+import { type Filter, fromSearch, parameters, snoozeChoices, toQuery, toSearch, waitingQuery } from "../src/features/inbox/filter.ts";
 import { type Pages, withMessage } from "../src/features/inbox/patch.ts";
+import { fromView, isSame } from "../src/features/inbox/views.ts";
 import { backoff, parseLive } from "../src/session/live.ts";
 import { find } from "../src/shell/palette.ts";
 
-const filter: Filter = { status: "open", whose: "all", channel: "", q: "", offset: 0 };
+const filter: Filter = { status: "open", whose: "all", channel: "", q: "", offset: 0, more: {} };
 
 describe("the inbox's filter", () => {
   test("shows what is open, and who waits above it", () => {
-    expect(toQuery(filter, "usr_1")).toEqual({ limit: 30, offset: 0, inbox: true, status: "open", snoozed: false });
+    expect(toQuery(filter)).toEqual({ limit: 30, offset: 0, inbox: true, status: "open", snoozed: false });
     expect(waitingQuery(filter)).toEqual({ limit: 100, offset: 0, inbox: true, status: "pending" });
   });
 
   test("asks for what waits only once", () => {
     const waiting: Filter = { ...filter, whose: "waiting" };
-    expect(toQuery(waiting, "usr_1")).toMatchObject({ status: "pending" });
+    expect(toQuery(waiting)).toMatchObject({ status: "pending" });
     expect(waitingQuery(waiting)).toBeNull();
     expect(waitingQuery({ ...filter, status: "closed" })).toBeNull();
     expect(waitingQuery({ ...filter, channel: "dashboard" })).toBeNull();
   });
 
   test("finds one's own, by the dashboard and the API, where they are wanted", () => {
-    expect(toQuery({ ...filter, status: "all", channel: "everything" }, "usr_1")).toEqual({ limit: 30, offset: 0 });
-    expect(toQuery({ ...filter, status: "all", channel: "api", q: "lamp" }, "usr_1")).toEqual({ limit: 30, offset: 0, channel: "api", q: "lamp" });
+    expect(toQuery({ ...filter, status: "all", channel: "everything" })).toEqual({ limit: 30, offset: 0 });
+    expect(toQuery({ ...filter, status: "all", channel: "api", q: "lamp" })).toEqual({ limit: 30, offset: 0, channel: "api", q: "lamp" });
   });
 
-  test("sifts here what the server cannot", () => {
-    const list = [{ id: "a", assigneeId: null }, { id: "b", assigneeId: "usr_1" }] as Conversation[];
-    expect(sift("unassigned", list).map((each) => each.id)).toEqual(["a"]);
-    expect(sift("all", list)).toBe(list);
-    expect(toQuery({ ...filter, whose: "unassigned", offset: 30 }, "usr_1")).toMatchObject({ handler: "human", offset: 0, limit: 100 });
+  test("leaves it to the server whose they are", () => {
+    expect(toQuery({ ...filter, whose: "unassigned", offset: 30 })).toMatchObject({ handler: "human", assigneeId: "none", offset: 30, limit: 30 });
+    expect(toQuery({ ...filter, whose: "mine" })).toMatchObject({ assigneeId: "me" });
   });
 
   test("stands in the address, as far as it is not the usual", () => {
     expect(toSearch(filter)).toEqual({});
-    const chosen: Filter = { ...filter, status: "closed", whose: "mine", channel: "sms", q: "a & b" };
+    const chosen: Filter = { ...filter, status: "closed", whose: "mine", channel: "sms", q: "a & b", more: { tag: "für Ada", unread: "true" } };
     expect(fromSearch(`?${new URLSearchParams(toSearch(chosen))}`)).toEqual(chosen);
   });
 
   test("is read from an address, whatever it says", () => {
     expect(fromSearch("?status=all&channel=everything&whose=nobody")).toEqual({ ...filter, status: "all", channel: "everything" });
+  });
+});
+
+describe("a saved view", () => {
+  test("is the filter that it was made of", () => {
+    for (const whose of ["all", "mine", "unassigned", "waiting", "unread"] as const) {
+      for (const status of ["open", "snoozed", "closed", "all"] as const) {
+        for (const channel of ["", "everything", "sms", "dashboard"] as const) {
+          const made: Filter = { ...filter, whose, status, channel, q: "lamp", more: { tag: "billing" } };
+          expect(isSame(fromView(parameters(made)), made)).toBe(true);
+        }
+      }
+    }
+  });
+
+  test("keeps what the inbox has no control for", () => {
+    const view = { inbox: true, status: "open", snoozed: false, unread: true, assigneeId: "me", contactId: "con_1" } as const;
+    expect(fromView(view)).toEqual({ ...filter, whose: "mine", more: { unread: "true", contactId: "con_1" } });
+    expect(parameters(fromView(view))).toEqual(view);
+    expect(fromView({})).toEqual({ ...filter, status: "all", channel: "everything" });
+  });
+
+  test("is not another page of itself, but another filter", () => {
+    expect(isSame(filter, { ...filter, offset: 30 })).toBe(true);
+    expect(isSame(filter, { ...filter, more: { tag: "a" } })).toBe(false);
   });
 });
 

@@ -1,7 +1,7 @@
 // The figures as somebody looks at them: charts and their tables, questions, and a gap that becomes knowledge.
 import assert from "node:assert/strict";
 import { apiOf } from "../desk.js";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo, serve } from "../server.js";
 
 const ASKED = ["How do I add documents?", "Do you ship to Norway?", "Do you ship to Sweden?", "How do I embed the widget?"];
@@ -91,7 +91,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     assert.match(await dialog.getByLabel("Question").inputValue(), /Do you ship to/);
     await dialog.getByLabel("Answer", { exact: true }).fill("We ship to every country of Europe.");
     await dialog.getByRole("button", { name: "Add to knowledge" }).click();
-    await dialog.waitFor({ state: "detached" });
+    await gone(dialog);
     await gap.getByText("Answered now").waitFor();
     const { data: projects } = await api("GET", "/projects");
     const pairs = await Promise.all(projects.map((project) => api("GET", `/projects/${project.id}/qa`)));

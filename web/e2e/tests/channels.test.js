@@ -2,7 +2,7 @@
 // webhooks are played by a server here.
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo } from "../server.js";
 
 const NUMBER = "+15551234567";
@@ -67,7 +67,7 @@ export default async function ({ browser, test, afterwards, screenshots }) {
   };
   const save = async () => {
     await page.getByRole("button", { name: "Save", exact: true }).click();
-    await page.getByText("You have changes").waitFor({ state: "detached" });
+    await gone(page.getByText("You have changes"));
   };
   /** The preview's button has this colour: what was typed has arrived there. */
   const painted = (colour) =>
@@ -122,6 +122,11 @@ export default async function ({ browser, test, afterwards, screenshots }) {
     await frame.getByText("Tell us how to reach you.").waitFor();
     await page.getByRole("switch", { name: "Before the first question" }).uncheck();
     await page.getByRole("switch", { name: "Open tickets" }).check();
+    // A file is taken in the preview too, and goes nowhere.
+    await page.getByRole("switch", { name: "Send files" }).check();
+    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), frame.getByRole("button", { name: "Attach a file" }).click()]);
+    await chooser.setFiles({ name: "lamp.txt", mimeType: "text/plain", buffer: Buffer.from("A lamp.") });
+    await frame.getByRole("button", { name: "Remove lamp.txt" }).waitFor();
     await page.getByRole("switch", { name: "Ask for a person" }).check();
     await page.getByLabel("When nobody is there").fill("We are back at nine.");
     await save();
@@ -216,7 +221,7 @@ export default async function ({ browser, test, afterwards, screenshots }) {
     await dialog.getByLabel("Name 1").fill("authorization");
     await dialog.getByLabel("Value 1").fill("Bearer secret-of-the-shop");
     await dialog.getByRole("button", { name: "Add MCP server" }).click();
-    await dialog.waitFor({ state: "detached" });
+    await gone(dialog);
     await page.getByRole("button", { name: "Test Lamp shop" }).click();
     await page.getByText("brings 2 tools").waitFor();
     await page.getByText("Finds a lamp in the shop.").waitFor();
@@ -234,7 +239,7 @@ export default async function ({ browser, test, afterwards, screenshots }) {
     await dialog.locator("[data-field-error]").waitFor();
     await dialog.getByLabel("Name", { exact: true }).fill("find_order");
     await dialog.getByRole("button", { name: "Add action" }).click();
-    await dialog.waitFor({ state: "detached" });
+    await gone(dialog);
     await page.getByText("find_order", { exact: true }).waitFor();
   });
 
@@ -253,13 +258,14 @@ export default async function ({ browser, test, afterwards, screenshots }) {
   await test("an assistant is given tools: one of a server, for people here alone", async () => {
     await page.goto(`${at}/tools`);
     await page.getByRole("checkbox", { name: "Hand over to a person" }).check();
+    await page.getByRole("checkbox", { name: "Open a ticket" }).check();
     await page.getByRole("checkbox", { name: "find_order" }).check();
     await page.getByRole("button", { name: "List its tools" }).click();
     await page.getByRole("checkbox", { name: "count_lamps" }).check();
     await page.getByLabel("For whom: count_lamps").selectOption("people");
     await save();
     const { tools } = await api(`/assistants/${server.assistantId}/tools`);
-    assert.equal(tools.length, 3);
+    assert.equal(tools.length, 4);
     assert.equal(tools.find(({ tool }) => tool.endsWith("/count_lamps")).visitors, false);
     await page.reload();
     assert.ok(await page.getByRole("checkbox", { name: "count_lamps" }).isChecked());

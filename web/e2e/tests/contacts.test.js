@@ -1,6 +1,6 @@
 // Contacts as an agent works with them: found, added, changed in place, taken in from CSV, merged, erased.
 import assert from "node:assert/strict";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo } from "../server.js";
 import { apiOf } from "../desk.js";
 
@@ -79,7 +79,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByLabel("Add a tag").fill("vip, wholesale");
     await page.getByLabel("Add a tag").press("Enter");
     await page.getByRole("button", { name: "Remove the tag wholesale" }).click();
-    await page.getByRole("button", { name: "Remove the tag wholesale" }).waitFor({ state: "detached" });
+    await gone(page.getByRole("button", { name: "Remove the tag wholesale" }));
     await page.getByRole("button", { name: "Add a detail" }).click();
     await page.getByRole("textbox", { name: "Name" }).fill("plan");
     await page.getByRole("textbox", { name: "Value" }).fill("Business");
@@ -128,7 +128,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
 
   await test("the table is searched, sorted and narrowed, and the address keeps it", async () => {
     await page.getByRole("searchbox", { name: "Search contacts" }).fill("alan");
-    await link("Grace Hopper").waitFor({ state: "detached" });
+    await gone(link("Grace Hopper"));
     await link("Alan Turing").waitFor();
     await page.reload();
     await link("Alan Turing").waitFor();
@@ -136,7 +136,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByRole("searchbox", { name: "Search contacts" }).fill("");
     await link("Grace Hopper").waitFor();
     await page.getByLabel("Came from").selectOption("import");
-    await link("Ada Lovelace").waitFor({ state: "detached" });
+    await gone(link("Ada Lovelace"));
     await page.getByLabel("Came from").selectOption("");
     await page.getByRole("button", { name: "Only contacts tagged vip" }).click();
     await page.getByRole("status").filter({ hasText: "1 contact" }).waitFor();
@@ -174,7 +174,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await main.getByText("Blocked", { exact: true }).waitFor();
     await page.getByRole("button", { name: "More actions" }).click();
     await page.getByRole("menuitem", { name: "Unblock" }).click();
-    await main.getByText("Blocked", { exact: true }).waitFor({ state: "detached" });
+    await gone(main.getByText("Blocked", { exact: true }));
   });
 
   await test("a duplicate is merged, with everything it has", async () => {

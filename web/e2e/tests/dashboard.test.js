@@ -1,6 +1,6 @@
 // The dashboard on the demo: editing with the server's errors at the fields, tokens, documents, the keyboard.
 import assert from "node:assert/strict";
-import { assertQuiet, newPerson, PHONE } from "../person.js";
+import { assertQuiet, gone, newPerson, PHONE } from "../person.js";
 import { demo } from "../server.js";
 
 export default async function ({ browser, test, afterwards }) {
@@ -58,7 +58,7 @@ export default async function ({ browser, test, afterwards }) {
     await page.getByLabel("Welcome message").fill("Good evening!");
     await page.getByRole("textbox", { name: "Suggested questions" }).fill("One?\n\n Two? ");
     await page.keyboard.press("Control+s");
-    await page.getByText("You have changes").waitFor({ state: "detached" });
+    await gone(page.getByText("You have changes"));
     await page.reload();
     assert.equal(await page.getByLabel("Welcome message").inputValue(), "Good evening!");
     assert.equal(await page.getByRole("textbox", { name: "Suggested questions" }).inputValue(), "One?\nTwo?");
@@ -96,7 +96,7 @@ export default async function ({ browser, test, afterwards }) {
     release();
     await page.unroute("**/api/chat");
     await page.getByRole("button", { name: "Start over" }).click();
-    await log.getByText("Stopped.").waitFor({ state: "detached" });
+    await gone(log.getByText("Stopped."));
   });
 
   await test("a broken connection is told, and trying again answers", async () => {
@@ -142,7 +142,7 @@ export default async function ({ browser, test, afterwards }) {
     assert.equal(await messages.count(), 100);
     const more = page.getByRole("button", { name: "Show earlier messages" });
     await more.click();
-    await more.waitFor({ state: "detached" });
+    await gone(more);
     assert.equal(await messages.count(), 104);
     assert.match(await messages.first().innerText(), /The very first question/);
   });
@@ -170,8 +170,8 @@ export default async function ({ browser, test, afterwards }) {
     await page.getByRole("menuitem", { name: "Delete" }).click();
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("button", { name: "Delete", exact: true }).click();
-    await dialog.waitFor({ state: "detached" });
-    await links.filter({ hasText: title }).waitFor({ state: "detached" });
+    await gone(dialog);
+    await gone(links.filter({ hasText: title }));
   });
 
   await test("a token is made, shown once, and revoked", async () => {
@@ -188,7 +188,7 @@ export default async function ({ browser, test, afterwards }) {
     assert.ok(!(await page.content()).includes(secret));
     await page.getByRole("button", { name: "Revoke Nightly import" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
-    await page.getByText("Nightly import").first().waitFor({ state: "detached" });
+    await gone(page.getByText("Nightly import"));
   });
 
   await test("the workspace is renamed", async () => {

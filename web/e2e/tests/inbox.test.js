@@ -1,6 +1,6 @@
 // The inbox: visitors who ask for a person, an agent and a colleague, live.
 import assert from "node:assert/strict";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo } from "../server.js";
 import { apiOf, newVisitor } from "../visitor.js";
 
@@ -53,7 +53,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await beside.getByText("Grace Hopper").waitFor();
     await beside.getByText("grace@example.com").waitFor();
     await beside.getByText("Put the chat on your website").first().waitFor();
-    await row(/put the chat/).getByText("1 unread message").waitFor({ state: "detached" });
+    await gone(row(/put the chat/).getByText("1 unread message"));
   });
 
   await test("an answer's receipt opens from the thread", async () => {
@@ -71,7 +71,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByRole("log").getByText("Hello Grace, Ada here.").waitFor();
     assert.equal(await page.getByRole("log").locator("strong", { hasText: "Ada" }).count(), 1);
     await holder("With you").waitFor();
-    await page.getByRole("heading", { name: /wait for a person|waits for a person/ }).waitFor({ state: "detached" });
+    await gone(page.getByRole("heading", { name: /wait for a person|waits for a person/ }));
     assert.equal(await page.getByRole("textbox", { name: "Reply" }).inputValue(), "");
   });
 
@@ -80,7 +80,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByText("Grace Hopper is typing").waitFor();
     await grace.say("The start page. <b>Thanks!</b>");
     await page.getByRole("log").getByText("The start page. <b>Thanks!</b>").waitFor();
-    await page.getByText("Grace Hopper is typing").waitFor({ state: "detached" });
+    await gone(page.getByText("Grace Hopper is typing"));
   });
 
   await test("a note stays inside", async () => {
@@ -169,24 +169,24 @@ export default async function ({ browser, test, screenshots, afterwards }) {
   await test("snoozed, it leaves the list until the customer writes", async () => {
     await page.getByRole("button", { name: "Snooze", exact: true }).click();
     await page.getByRole("menuitem", { name: /Tomorrow/ }).click();
-    await row(/put the chat/).waitFor({ state: "detached" });
+    await gone(row(/put the chat/));
     await page.getByRole("button", { name: "Snoozed", exact: true }).click();
     await row(/put the chat/).waitFor();
     await grace.say("One more thing: does it speak German?");
-    await row(/put the chat/).waitFor({ state: "detached" });
+    await gone(row(/put the chat/));
     await page.getByRole("button", { name: "Open", exact: true }).click();
     await row(/put the chat/).waitFor();
   });
 
   await test("search finds what was said, and filters say when nothing matches", async () => {
     await page.getByRole("searchbox", { name: "Search what was said" }).fill("speak German");
-    await row(/Which models/).waitFor({ state: "detached" });
+    await gone(row(/Which models/));
     await row(/put the chat/).waitFor();
     await page.getByRole("searchbox", { name: "Search what was said" }).fill("zeppelin");
     await page.getByText("No conversation matches.").waitFor();
     await page.getByRole("searchbox", { name: "Search what was said" }).fill("");
     await page.getByLabel("Whose").selectOption("mine");
-    await row(/Which models/).waitFor({ state: "detached" });
+    await gone(row(/Which models/));
     await row(/put the chat/).waitFor();
     // A reload shows the same, in a conversation too.
     await row(/put the chat/).click();
@@ -202,6 +202,101 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await row(/Which models/).waitFor();
   });
 
+  await test("what is shown is saved as a view, gone back to, changed, renamed and deleted", async () => {
+    const view = (name) => page.getByRole("group", { name: "Views" }).getByRole("button", { name });
+    const act = async (name) => {
+      await page.getByRole("button", { name: "Saved views" }).click();
+      await page.getByRole("menuitem", { name }).click();
+    };
+    const save = async (name, everybody = false) => {
+      await act("Save as a view");
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("Name").fill(name);
+      if (everybody) await dialog.getByRole("switch", { name: "For everybody" }).check();
+      await dialog.getByRole("button", { name: "Save" }).click();
+      await gone(dialog);
+      await page.locator('[aria-pressed="true"]').filter({ hasText: name }).waitFor();
+    };
+    await row(/put the chat/).click();
+    await page.getByRole("complementary", { name: "Details" }).getByRole("button", { name: "website", exact: true }).click();
+    await page.getByText("Tag: website").waitFor();
+    await gone(row(/Which models/));
+    await save("Website", true);
+    await page.getByRole("button", { name: "Without “Tag: website”" }).click();
+    await row(/Which models/).waitFor();
+    await page.getByLabel("Whose").selectOption("mine");
+    await gone(row(/Which models/));
+    await save("My own");
+    await view("Inbox").click();
+    await row(/Which models/).waitFor();
+    await view("Website").click();
+    await page.getByText("Tag: website").waitFor();
+    await gone(row(/Which models/));
+    await row(/put the chat/).waitFor();
+    // It is there after a reload, and in the address.
+    await page.reload();
+    await page.locator('[aria-pressed="true"]').filter({ hasText: "Website" }).waitFor();
+    await page.getByRole("button", { name: "Closed", exact: true }).click();
+    await act("Save the filter in “Website”");
+    await page.locator('[aria-pressed="true"]').filter({ hasText: "Website" }).waitFor();
+    await act("Rename “Website”");
+    await page.getByRole("dialog").getByLabel("Name").fill("x".repeat(200));
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await page.getByRole("dialog").locator("[data-field-error]").waitFor();
+    await page.getByRole("dialog").getByLabel("Name").fill("About the website");
+    await page.getByRole("dialog").getByRole("button", { name: "Save" }).click();
+    await view("About the website").waitFor();
+    const { data } = await api("/views");
+    assert.deepEqual(data.map(({ name, shared }) => [name, shared]), [["About the website", true], ["My own", false]]);
+    assert.deepEqual([data[0].filter.tag, data[0].filter.status], ["website", "closed"]);
+    await view("My own").click();
+    await act("Delete “My own”");
+    await page.getByRole("dialog").getByRole("button", { name: /^Delete/ }).click();
+    await gone(view("My own"));
+    await view("Inbox").click();
+    await row(/Which models/).waitFor();
+  });
+
+  await test("the browser tells who looks elsewhere that a person is wanted, where the workspace has it so", async () => {
+    const away = await newPerson(browser, server);
+    await away.context.addCookies(await agent.context.cookies());
+    await away.context.grantPermissions(["notifications"], { origin: server.url });
+    // Nobody sees what a browser without a window shows, nor can its page be out of sight: both are played.
+    await away.context.addInitScript(() => {
+      globalThis.shown = [];
+      globalThis.Notification = class {
+        static permission = "granted";
+        static requestPermission = async () => "granted";
+        constructor(title, options) {
+          globalThis.shown.push({ title, body: options.body, click: () => this.onclick() });
+        }
+        close() {}
+      };
+      Object.defineProperty(document, "visibilityState", { get: () => (globalThis.hidden ? "hidden" : "visible") });
+    });
+    await away.page.goto("/inbox");
+    const bell = away.page.getByRole("button", { name: "Notify me when somebody asks for a person" });
+    await bell.click();
+    await away.page.locator('[aria-pressed="true"]').filter({ has: away.page.locator("svg.lucide-bell") }).waitFor();
+    await away.page.evaluate(() => (globalThis.hidden = true));
+    const waits = await newVisitor(server);
+    await waits.say("What does the widget cost me in speed?");
+    await waits.askForPerson();
+    await away.page.waitForFunction(() => globalThis.shown.length === 1);
+    assert.deepEqual(await away.page.evaluate(() => globalThis.shown.map(({ title, body }) => [title, body])), [["Somebody asks for a person", "What does the widget cost me in speed?"]]);
+    await away.page.evaluate(() => globalThis.shown[0].click());
+    await away.page.getByRole("heading", { level: 1, name: "What does the widget cost me in speed?" }).waitFor();
+    await away.page.getByRole("button", { name: "Close", exact: true }).click();
+    await away.page.getByRole("button", { name: "Reopen" }).waitFor();
+    await api("", { method: "PATCH", body: { settings: { notify: { browser: false } } } });
+    await away.page.goto("/inbox");
+    await away.page.getByRole("button", { name: "Saved views" }).waitFor();
+    assert.equal(await bell.count(), 0);
+    await api("", { method: "PATCH", body: { settings: { notify: { browser: true } } } });
+    assertQuiet(away);
+    await away.context.close();
+  });
+
   await test("the keys walk the list, and a question mark tells of them", async () => {
     await page.getByRole("heading", { level: 1 }).focus();
     const titles = await page.locator("[data-row]").evaluateAll((rows) => rows.map((each) => each.getAttribute("href")));
@@ -213,7 +308,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.keyboard.press("?");
     await page.getByRole("dialog").getByText("Next conversation").waitFor();
     await page.keyboard.press("Escape");
-    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await gone(page.getByRole("dialog"));
   });
 
   await test("the palette goes to any page", async () => {
@@ -281,7 +376,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await grace.say("Are you still there?");
     await page.unrouteAll({ behavior: "wait" });
     await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
-    await page.getByRole("alert").waitFor({ state: "detached" });
+    await gone(page.getByRole("alert"));
     await page.getByRole("log").getByText("Are you still there?").waitFor();
   });
 

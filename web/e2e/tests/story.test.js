@@ -1,7 +1,7 @@
 // From a question on a customer's page to a ticket, with everybody in their own window: a visitor, an agent, and the
 // customer's own server, which hears of it by webhook.
 import assert from "node:assert/strict";
-import { assertQuiet, newPerson, screenshot } from "../person.js";
+import { assertQuiet, gone, newPerson, screenshot } from "../person.js";
 import { isSigned, receive } from "../receiver.js";
 import { demo } from "../server.js";
 import { apiOf } from "../visitor.js";
@@ -130,7 +130,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await inbox.getByRole("link", { name: /put the chat/ }).click();
     await inbox.getByRole("button", { name: "Close", exact: true }).click();
     const row = inbox.getByRole("region", { name: "Conversations" }).getByRole("link", { name: /put the chat/ });
-    await row.waitFor({ state: "detached" });
+    await gone(row);
     await heard("conversation.closed");
     await chat.getByText("This conversation is closed.").waitFor();
     await say("Does it work without the internet?");

@@ -1,7 +1,7 @@
 // Tickets as an agent works through them: found, made, moved by hand and by keyboard, talked about, deleted.
 import assert from "node:assert/strict";
 import { apiOf } from "../desk.js";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo } from "../server.js";
 
 const WAITING = [
@@ -63,7 +63,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     assert.equal(await row("Bulb flickers").count(), 0);
     assert.equal(await row("free cruise").count(), 0);
     await page.getByLabel("Priority", { exact: true }).selectOption("high");
-    await row("Lamp arrived broken").waitFor({ state: "detached" });
+    await gone(row("Lamp arrived broken"));
     await page.reload();
     await row("Invoice for October").waitFor();
     assert.equal(await row("Lamp arrived broken").count(), 0);
@@ -73,14 +73,14 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByLabel("Status", { exact: true }).selectOption("all");
     await row("Bulb flickers").waitFor();
     await page.getByRole("searchbox", { name: "Search tickets" }).fill("quote");
-    await row("Bulb flickers").waitFor({ state: "detached" });
+    await gone(row("Bulb flickers"));
     await row("quote for 40 lamps").waitFor();
   });
 
   await test("one takes a ticket, and finds it under what is one's own", async () => {
     await page.goto(`/tickets/${(await find("Invoice")).id}`);
     await page.getByRole("button", { name: "Take it" }).click();
-    await page.getByRole("button", { name: "Take it" }).waitFor({ state: "detached" });
+    await gone(page.getByRole("button", { name: "Take it" }));
     await page.goto("/tickets?assignee=me");
     await row("Invoice for October").waitFor();
     assert.equal(await main.getByRole("row").count(), 2);
@@ -176,7 +176,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await page.getByLabel("Status", { exact: true }).waitFor();
     assert.deepEqual(await page.getByLabel("Status", { exact: true }).locator("option").allInnerTexts(), ["Spam", "Open"]);
     await page.getByRole("button", { name: "Not spam" }).click();
-    await page.getByRole("button", { name: "Not spam" }).waitFor({ state: "detached" });
+    await gone(page.getByRole("button", { name: "Not spam" }));
   });
 
   await test("a ticket is deleted, after asking", async () => {

@@ -1,6 +1,6 @@
 // A visitor on a page of another origin: the demo's, which embeds the widget as a customer's page would.
 import assert from "node:assert/strict";
-import { assertAccessible, assertQuiet, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
 import { demo } from "../server.js";
 
 const QUESTION = "How do I put the chat on my website?";
@@ -244,7 +244,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await where.locator(".line").getByText("This conversation is closed.").waitFor();
     await where.getByRole("textbox", { name: /./ }).fill("One more thing");
     await where.keyboard.press("Enter");
-    await where.locator(".line").waitFor({ state: "detached" });
+    await gone(where.locator(".line"));
     assert.equal((await team("GET", `conversations/${id}`)).status, "open");
     assertQuiet(person);
     await person.context.close();

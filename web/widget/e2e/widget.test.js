@@ -665,8 +665,8 @@ export default async function ({ test, screenshots }) {
     await page.locator(".sub").getByText("Waiting for a person").waitFor();
     const own = await listened(world);
     const session = world.backend.sessions.get(own);
-    [session.handler, session.agent, session.status] = ["human", { name: "Grace" }, "open"];
-    world.backend.tell(own, { type: "handler", handler: "human", agent: { name: "Grace" } });
+    [session.handler, session.agent, session.status] = ["human", { name: "Grace", avatarUrl: "/grace.png" }, "open"];
+    world.backend.tell(own, { type: "handler", handler: "human", agent: session.agent });
     await shown(page, "Grace has joined the conversation.").waitFor();
     await page.locator(".sub").getByText("Grace is answering").waitFor();
     world.backend.tell(own, { type: "typing", name: "Grace", typing: true }, false);
@@ -821,6 +821,31 @@ export default async function ({ test, screenshots }) {
     await page.locator(".comment").waitFor();
     await picture(page, "hebrew-answer");
     assert.deepEqual(visitor.problems, []);
+  });
+
+
+  await test("it speaks first where it is set to, once a visit, and is sent away or taken up", async (world) => {
+    world.backend.config.proactive = { enabled: true, message: "Looking for **coffee**?", delaySeconds: 0 };
+    world.backend.config.branding = true;
+    const { page, launcher, panel, problems, context } = await visit(world);
+    const offer = page.locator(".offer");
+    await offer.getByText("Looking for **coffee**?").waitFor();
+    await accessible(page, "offer");
+    await picture(page, "offer");
+    await offer.getByRole("button", { name: "Close" }).click();
+    await offer.waitFor({ state: "detached" });
+    await page.reload();
+    await launcher.waitFor();
+    await page.waitForFunction(() => document.querySelector("body > div")?.shadowRoot.querySelector(".panel"));
+    assert.equal(await offer.count(), 0);
+    await page.evaluate(() => sessionStorage.clear());
+    await page.reload();
+    await offer.getByText("Looking for").click();
+    await panel.waitFor();
+    await offer.waitFor({ state: "detached" });
+    await page.locator(".fine").getByText("IllumiChat").waitFor();
+    assert.deepEqual(problems, []);
+    await context.close();
   });
 
   await test("a widget that is switched off leaves nothing behind but a reason", async (world) => {

@@ -69,9 +69,14 @@ export interface WidgetConfig {
   strings?: Record<string, string> | null;
   /** `required`: before the chat; else where it helps. Fields beyond name, email, phone and company are asked as they stand. */
   leadForm?: { enabled: boolean; required?: boolean; fields?: string[] } | null;
-  tickets?: { enabled: boolean } | null;
+  /** `contactRequired`: a name and an email are needed; an older server does not say, and they are. */
+  tickets?: { enabled: boolean; contactRequired?: boolean } | null;
   uploads?: { enabled: boolean; maxBytes?: number | null } | null;
   handoff?: { enabled: boolean; online: boolean } | null;
+  /** What is said beside the button before anybody has written. */
+  proactive?: { enabled: boolean; message?: string | null; delaySeconds?: number | null } | null;
+  /** Whether to say what it is made with. */
+  branding?: boolean;
 }
 
 /** A file of a message. */

@@ -11,7 +11,7 @@ export interface SessionAnswer {
   /** Who answers, and the person who does. */
   handler?: "ai" | "human" | null;
   status?: "open" | "pending" | "closed" | null;
-  agent?: { name: string } | null;
+  agent?: { name: string; avatarUrl?: string | null } | null;
   /** Who the visitor has been proved to be. */
   contact?: object | null;
   unread?: number;

@@ -15,9 +15,14 @@ const TYPING = 8000;
 type LiveEvent =
   | { type: "message"; message: StoredMessage; unread?: number }
   | { type: "typing"; name: string | null; typing: boolean }
-  | { type: "handler"; handler: "ai" | "human"; agent: { name: string } | null }
+  | { type: "handler"; handler: "ai" | "human"; agent: Agent | null }
   | { type: "unread"; count: number }
   | { type: "closed" | "reset" };
+
+interface Agent {
+  name: string;
+  avatarUrl?: string | null;
+}
 
 export class People {
   /** Who types. */
@@ -56,6 +61,7 @@ export class People {
       this.closed = latest?.status === "closed";
       this.waiting = latest?.status === "pending";
       view.person = (latest?.handler === "human" && latest.agent?.name) || null;
+      this.#meet(latest?.agent);
       if (!latest) this.#last = null;
       if (latest?.unread) this.#isUnread(latest.unread);
     });
@@ -144,7 +150,12 @@ export class People {
     if (event.type === "handler" && event.agent) host.emit("handoff", { name: event.agent.name });
   }
 
-  #isHandled({ handler, agent }: { handler: "ai" | "human"; agent: { name: string } | null }): void {
+  #meet(agent?: Agent | null): void {
+    if (agent) this.#view.faces[agent.name] = this.#view.picture(agent.avatarUrl);
+  }
+
+  #isHandled({ handler, agent }: { handler: "ai" | "human"; agent: Agent | null }): void {
+    this.#meet(agent);
     const { chat, host } = this.#view;
     const before = this.#view.person;
     const person = handler === "human" ? (agent?.name ?? null) : null;

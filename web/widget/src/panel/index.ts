@@ -46,6 +46,9 @@ export const mount: Mount = async (host: Host) => {
   root.append(box);
   const panel = create(Panel, { target: box, props: { box }, context: new Map([["view", view]]) });
   let before: HTMLElement | null = null;
+  const { enabled, message, delaySeconds } = config.proactive ?? {};
+  if (enabled && message && !view.inline && !chat.store.session)
+    void import("../offer/offer.ts").then(({ offer }) => offer(view, message, delaySeconds, ended.signal));
   // Somebody who has written before may have been answered meanwhile.
   if (chat.store.session) {
     void chat.resume().then(() => {

@@ -20,6 +20,8 @@ export class View {
   filer = $state.raw<Filer | null>(null);
   /** The person who answers, and what the line below the name says, where it is not the usual. */
   person = $state<string | null>(null);
+  /** Pictures of people, by name. */
+  faces = $state<{ [name: string]: string | null }>({});
   standing = $state<string | null>(null);
   /** Files that go with the next message, and whether one is still on its way. */
   files = $state.raw<Attachment[]>([]);
@@ -70,13 +72,16 @@ export class View {
     }
   }
 
-  /** The assistant's picture, where it comes from the server or the page itself: nobody else is asked for anything. */
   get avatar(): string | null {
-    const { config, options } = this.host;
-    const api = options.apiUrl!;
-    if (!config.avatarUrl) return null;
+    return this.picture(this.host.config.avatarUrl);
+  }
+
+  /** A picture, where it comes from the server or the page itself: nobody else is asked for anything. */
+  picture(address: string | null | undefined): string | null {
+    const api = this.host.options.apiUrl!;
+    if (!address) return null;
     try {
-      const url = new URL(config.avatarUrl, api);
+      const url = new URL(address, api);
       return [new URL(api).origin, location.origin].includes(url.origin) ? url.href : null;
     } catch {
       return null;

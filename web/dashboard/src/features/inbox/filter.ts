@@ -12,10 +12,15 @@ export interface Filter {
   channel: Where;
   q: string;
   offset: number;
+  /** What else a saved view, a tag or an address asks for, by the server's names. */
+  more: More;
 }
 
+export type More = Partial<Record<"assigneeId" | "assistantId" | "contactId" | "handler" | "tag" | "unread", string>>;
+
+export const USUAL: Filter = { status: "open", whose: "all", channel: "", q: "", offset: 0, more: {} };
 export const PAGE = 30;
-/** Where the list has to be sifted here, as much as the server gives at a time. */
+/** How many who wait for a person are shown above the list. */
 const MOST = 100;
 
 export interface Query {
@@ -26,7 +31,9 @@ export interface Query {
   status?: Conversation["status"];
   handler?: Conversation["handler"];
   assigneeId?: string;
+  assistantId?: string;
   contactId?: string;
+  tag?: string;
   unread?: boolean;
   snoozed?: boolean;
   q?: string;
@@ -35,19 +42,24 @@ export interface Query {
 const isPublic = (channel: Where) => channel === "" || channel === "widget" || channel === "site" || channel === "sms";
 
 /** The server's parameters for the list itself; those who wait for a person stand above it, see `waitingQuery`. */
-export function toQuery({ status, whose, channel, q, offset }: Filter, userId: string): Query {
-  const sifted = whose === "unassigned";
+export const toQuery = (filter: Filter): Query => ({ limit: PAGE, offset: filter.offset, ...parameters(filter) });
+
+/** What is shown, by the server's names: what a saved view keeps. */
+export function parameters({ status, whose, channel, q, more }: Filter): Omit<Query, "limit" | "offset"> {
   return {
-    limit: sifted ? MOST : PAGE,
-    offset: sifted ? 0 : offset,
     ...(isPublic(channel) ? { inbox: true } : {}),
     ...(channel === "" || channel === "everything" ? {} : { channel }),
     ...(whose === "waiting" ? { status: "pending" as const } : statusQuery(status)),
-    ...(whose === "mine" ? { assigneeId: userId } : {}),
+    ...(whose === "mine" ? { assigneeId: "me" } : {}),
     ...(whose === "unread" ? { unread: true } : {}),
-    ...(sifted ? { handler: "human" as const } : {}),
+    ...(whose === "unassigned" ? { handler: "human" as const, assigneeId: "none" } : {}),
     ...(q ? { q } : {}),
+    ...moreQuery(more),
   };
+}
+
+function moreQuery({ handler, unread, ...texts }: More): Partial<Query> {
+  return { ...texts, ...(handler === "ai" || handler === "human" ? { handler } : {}), ...(unread ? { unread: unread === "true" } : {}) };
 }
 
 function statusQuery(status: Status): Pick<Query, "status" | "snoozed"> {
@@ -57,7 +69,7 @@ function statusQuery(status: Status): Pick<Query, "status" | "snoozed"> {
 }
 
 /** The conversations in which a person is wanted, where they belong on top of what is shown. */
-export function waitingQuery({ status, whose, channel, q }: Filter): Query | null {
+export function waitingQuery({ status, whose, channel, q, more }: Filter): Query | null {
   if (status !== "open" || whose === "mine" || whose === "waiting") return null;
   if (!isPublic(channel) && channel !== "everything") return null;
   return {
@@ -68,16 +80,13 @@ export function waitingQuery({ status, whose, channel, q }: Filter): Query | nul
     ...(channel === "" || channel === "everything" ? {} : { channel }),
     ...(whose === "unread" ? { unread: true } : {}),
     ...(q ? { q } : {}),
+    ...moreQuery(more),
   };
-}
-
-/** What the server cannot leave out by itself. */
-export function sift(whose: Whose, list: Conversation[]): Conversation[] {
-  return whose === "unassigned" ? list.filter((each) => !each.assigneeId) : list;
 }
 
 const statuses: Status[] = ["open", "snoozed", "closed", "all"];
 const people: Whose[] = ["all", "mine", "unassigned", "waiting", "unread"];
+const further = ["assigneeId", "assistantId", "contactId", "handler", "tag", "unread"] as const;
 const places: Where[] = ["", "everything", "widget", "sms", "site", "dashboard", "api"];
 
 /** The filter that an address asks for. */
@@ -91,12 +100,13 @@ export function fromSearch(search: string): Filter {
     channel: one(places, "channel", ""),
     q: given.get("q") ?? "",
     offset: 0,
+    more: Object.fromEntries(further.flatMap((name) => (given.get(name) ? [[name, given.get(name)]] : []))) as More,
   };
 }
 
 /** The other way: an address that shows the same, to keep or to send to a colleague. */
-export function toSearch({ status, whose, channel, q }: Filter): Record<string, string> {
-  const all = { status: status === "open" ? "" : status, whose: whose === "all" ? "" : whose, channel, q };
+export function toSearch({ status, whose, channel, q, more }: Filter): Record<string, string> {
+  const all = { status: status === "open" ? "" : status, whose: whose === "all" ? "" : whose, channel, q, ...more };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
 }
 

@@ -3,12 +3,15 @@ import type { Conversation } from "@illumichat/api";
 import { t } from "../../i18n/index.svelte.ts";
 import { navigate } from "../../router.ts";
 import type { LiveEvent } from "../../session/live.ts";
+import { session } from "../../session/session.svelte.ts";
 
 const STORED = "illumichat.notify";
 
 class Notices {
-  readonly possible = "Notification" in globalThis;
-  on = $state(this.possible && Notification.permission === "granted" && read() === "1");
+  readonly #known = "Notification" in globalThis;
+  /** The workspace may do without. */
+  possible = $derived(this.#known && session.workspace?.settings.notify.browser !== false);
+  on = $state(this.#known && Notification.permission === "granted" && read() === "1");
   refused = $state(false);
 
   async set(on: boolean): Promise<boolean> {
@@ -25,7 +28,7 @@ class Notices {
 
   /** Tells of a customer who wants a person, unless the page is being looked at. */
   hear({ type, data }: LiveEvent): void {
-    if (!this.on || type !== "conversation.handed_off" || document.visibilityState === "visible") return;
+    if (!this.on || !this.possible || type !== "conversation.handed_off" || document.visibilityState === "visible") return;
     const { id: conversationId, title } = data as Conversation;
     const notice = new Notification(t("inbox.notifyTitle"), { body: title ?? t("conversations.untitled"), tag: conversationId });
     notice.onclick = () => {

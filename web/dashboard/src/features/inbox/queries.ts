@@ -1,5 +1,5 @@
 /** What the inbox asks the server, and what it tells it. */
-import { type Message, unwrap } from "@illumichat/api";
+import { type Message, unwrap, type View } from "@illumichat/api";
 import type { QueryClient } from "@tanstack/svelte-query";
 import { api } from "../../session/session.svelte.ts";
 import type { Query } from "./filter.ts";
@@ -8,6 +8,7 @@ export const inboxKeys = {
   counts: (ws: string) => ["inbox", ws] as const,
   list: (ws: string, query: Query) => ["conversations", ws, { inbox: query }] as const,
   macros: (ws: string) => ["macros", ws] as const,
+  views: (ws: string) => ["inboxViews", ws] as const,
   tickets: (ws: string, conversationId: string) => ["tickets", ws, { conversationId }] as const,
 };
 
@@ -93,6 +94,16 @@ export const createMacro = (ws: string, body: { name: string; content: string })
 export const updateMacro = (ws: string, id: string, body: { name: string; content: string }) =>
   unwrap(api.PATCH("/api/workspaces/{ws}/macros/{id}", { ...at(ws, id), body }));
 export const deleteMacro = (ws: string, id: string) => unwrap(api.DELETE("/api/workspaces/{ws}/macros/{id}", at(ws, id)));
+
+export const listViews = (ws: string) => ({
+  queryKey: inboxKeys.views(ws),
+  queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/views", { params: { path: { ws }, query: { limit: 100 } } })),
+});
+export const createView = (ws: string, body: { name: string; filter: View["filter"]; shared: boolean }) =>
+  unwrap(api.POST("/api/workspaces/{ws}/views", { params: { path: { ws } }, body }));
+export const updateView = (ws: string, id: string, body: { name?: string; filter?: View["filter"] }) =>
+  unwrap(api.PATCH("/api/workspaces/{ws}/views/{id}", { ...at(ws, id), body }));
+export const deleteView = (ws: string, id: string) => unwrap(api.DELETE("/api/workspaces/{ws}/views/{id}", at(ws, id)));
 
 /** Loads every list of conversations anew, and what waits. */
 export function refreshLists(client: QueryClient, ws: string): Promise<unknown> {

@@ -2,6 +2,17 @@ import type { Entry } from "../index.svelte.ts";
 import type { providers as en } from "../en/providers.ts";
 
 export const providers = {
+  "prices.add": "Preis hinzufügen",
+  "prices.input": "Eingabe",
+  "prices.inputOf": "Preis der Eingabe, Zeile {count}",
+  "prices.model": "Modell",
+  "prices.modelOf": "Modell, Zeile {count}",
+  "prices.output": "Ausgabe",
+  "prices.outputOf": "Preis der Ausgabe, Zeile {count}",
+  "prices.remove": "Zeile {count} entfernen",
+  "prices.text": "Für eine Million Tokens, in der Währung, in der Sie rechnen. Die Auswertung zeigt, was die Antworten kosten; ein Modell ohne Preis zählt nichts.",
+  "prices.title": "Preise",
+
   "providers.add": "Anbieter hinzufügen",
   "providers.added": "Anbieter hinzugefügt",
   "providers.allowed": "Erlaubte Modelle",

@@ -20,6 +20,8 @@ export const tools = {
   "tools.builtinModel": "Das eingebaute Modell nutzt keine Werkzeuge. Wählen Sie in den Einstellungen des Assistenten ein Sprachmodell.",
   "tools.command": "Programm und Argumente",
   "tools.commandHint": "Nur wenn der Betreiber es mit mcp.allow_stdio in illumichat.toml erlaubt.",
+  "tools.createTicket": "Ein Ticket eröffnen",
+  "tools.createTicketText": "Für das, was Ihr Team später tun muss, wenn der Kunde zustimmt. Name und E-Mail werden erfragt, wo sie fehlen.",
   "tools.delete": "Entfernen",
   "tools.deleteNamed": "{name} entfernen",
   "tools.deleteText": "Kein Assistent kann es mehr nutzen, und gespeicherte Geheimnisse werden gelöscht. Das lässt sich nicht rückgängig machen.",

@@ -1,6 +1,17 @@
 import type { Entry } from "../index.svelte.ts";
 
 export const providers = {
+  "prices.add": "Add a price",
+  "prices.input": "Input",
+  "prices.inputOf": "Price of the input, row {count}",
+  "prices.model": "Model",
+  "prices.modelOf": "Model, row {count}",
+  "prices.output": "Output",
+  "prices.outputOf": "Price of the output, row {count}",
+  "prices.remove": "Remove row {count}",
+  "prices.text": "For a million tokens, in the currency you count in. Analytics shows what the answers cost; a model without a price counts nothing.",
+  "prices.title": "Prices",
+
   "providers.add": "Add provider",
   "providers.added": "Provider added",
   "providers.allowed": "Allowed models",

@@ -19,6 +19,8 @@ export const tools = {
   "tools.builtinModel": "The built-in model uses no tools. Choose a language model in the assistant’s settings.",
   "tools.command": "Program and arguments",
   "tools.commandHint": "Only where the operator allows it with mcp.allow_stdio in illumichat.toml.",
+  "tools.createTicket": "Open a ticket",
+  "tools.createTicketText": "For what your team has to do later, once the customer agrees. It asks for a name and an email where they are not known.",
   "tools.delete": "Remove",
   "tools.deleteNamed": "Remove {name}",
   "tools.deleteText": "No assistant can use it any more, and its stored secrets go. This cannot be undone.",

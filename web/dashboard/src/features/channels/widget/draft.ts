@@ -30,6 +30,10 @@ export interface WidgetDraft {
   tickets: boolean;
   uploads: boolean;
   uploadMegabytes: number | null;
+  proactive: boolean;
+  proactiveMessage: string;
+  proactiveSeconds: number | null;
+  branding: boolean;
   handoff: boolean;
   offlineMessage: string;
   escalateMinutes: number | null;
@@ -61,6 +65,10 @@ export function toWidgetDraft(assistant: Assistant): WidgetDraft {
     tickets: widget.tickets.enabled,
     uploads: widget.uploads.enabled,
     uploadMegabytes: widget.uploads.maxBytes ? Math.round(widget.uploads.maxBytes / MEGABYTE) : null,
+    proactive: widget.proactive.enabled,
+    proactiveMessage: widget.proactive.message ?? "",
+    proactiveSeconds: widget.proactive.delaySeconds ?? null,
+    branding: widget.branding ?? true,
     handoff: handoff.enabled,
     offlineMessage: handoff.offlineMessage ?? "",
     escalateMinutes: handoff.escalateMinutes ?? null,
@@ -90,6 +98,8 @@ export function toInput(draft: WidgetDraft) {
       leadForm: { enabled: draft.leadForm, required: draft.leadRequired, fields: draft.leadFields },
       tickets: { enabled: draft.tickets },
       uploads: { enabled: draft.uploads, maxBytes: draft.uploadMegabytes ? draft.uploadMegabytes * MEGABYTE : null },
+      proactive: { enabled: draft.proactive, message: draft.proactiveMessage.trim() || null, delaySeconds: draft.proactiveSeconds },
+      branding: draft.branding,
     },
     handoff: {
       enabled: draft.handoff,
@@ -139,8 +149,10 @@ export function previewConfig(assistant: Assistant, draft: WidgetDraft): Preview
     locale: widget.locale,
     strings: widget.strings,
     leadForm: widget.leadForm,
-    tickets: widget.tickets,
+    tickets: { ...widget.tickets, contactRequired: false },
     handoff: { enabled: draft.handoff, online: true },
-    uploads: widget.uploads,
+    uploads: { ...widget.uploads, maxBytes: widget.uploads.maxBytes ?? 10 * MEGABYTE },
+    proactive: { enabled: false },
+    branding: widget.branding,
   };
 }

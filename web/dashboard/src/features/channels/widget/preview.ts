@@ -3,6 +3,7 @@
  * answered here: it has the draft's configuration and no session, and what is asked in it goes to the assistant as a test.
  */
 import type { PreviewConfig } from "./draft.ts";
+import { uploadsInPage } from "./preview-upload.ts";
 
 interface Instance {
   initialize(): Promise<void>;
@@ -11,6 +12,7 @@ interface Instance {
 interface FrameWindow extends Window {
   IllumiChat?: { Widget: new (options: object) => Instance };
   fetch: typeof fetch;
+  XMLHttpRequest: new () => object;
   Response: typeof Response;
   CSSStyleSheet: typeof CSSStyleSheet;
 }
@@ -40,6 +42,7 @@ export class Preview {
       const [, path] = pathname.match(/^\/api\/widget\/(?:preview\/)?(.+)$/) ?? [];
       return this.#answer(path, init) ?? own(input, init);
     };
+    this.#window.XMLHttpRequest = uploadsInPage(() => this.#config?.uploads.maxBytes);
     this.#ready = this.#load();
   }
 

@@ -149,7 +149,7 @@ async fn send_link(app: &App, waiting: &Waiting) -> Result<()> {
 
 async fn make(app: &App, waiting: Waiting, is_unverified: bool, address: ClientAddress) -> Result<String> {
     let (now, ids) = (app.now(), app.ids.clone());
-    let user = User { id: app.new_id(prefix::USER), email: waiting.email, name: waiting.name, totp_enabled: false, created_at: now, updated_at: now };
+    let user = User { id: app.new_id(prefix::USER), email: waiting.email, name: waiting.name, totp_enabled: false, avatar_url: None, created_at: now, updated_at: now };
     let user_id = user.id.clone();
     app.db
         .write(move |tx| {

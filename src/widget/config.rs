@@ -86,7 +86,7 @@ impl WidgetConfig {
             locale: widget.locale,
             strings: widget.strings,
             lead_form: widget.lead_form,
-            tickets: WidgetTickets { enabled: widget.tickets.enabled, contact_required: settings.tickets.contact_required },
+            tickets: WidgetTickets { enabled: widget.tickets.enabled, contact_required: settings.ticket_contact_required },
             handoff: WidgetHandoff { enabled: assistant.handoff.enabled, online },
             uploads: WidgetUploadLimits { enabled: widget.uploads.enabled, max_bytes: widget.uploads.max_bytes.unwrap_or(MOST_UPLOAD).min(MOST_UPLOAD) },
             proactive: widget.proactive,

@@ -375,7 +375,7 @@ async fn another_model_takes_over_once_everything_is_embedded_with_it() {
     let owner = Client { credentials: token.clone(), workspace_id: workspace.clone(), ..app.nobody() };
     let documents = owner.get(&format!("{path}/documents")).await.expect(200);
     let accounts = documents["data"].as_array().unwrap().iter().find(|document| document["title"] == "Accounts").unwrap();
-    owner.delete(&format!("{path}/documents/{}", accounts["id"].as_str().unwrap())).await.expect(200);
+    owner.delete(&format!("{path}/documents/{}", accounts["id"].as_str().unwrap())).await.expect(204);
     assert_eq!(embedded(&app)[0].2, chunks);
 
     // And back again, where the setting names nothing.

@@ -7,8 +7,8 @@ alter table embedding_models add column state text not null default 'going' chec
 -- Whether its vectors are in `vectors` and `vectors_coarse`.
 alter table embedding_models add column base integer not null default 0 check (base in (0, 1));
 -- Its mean cosine of a question to its own answer and to another one: where it stands on the scale that limits are set on.
-alter table embedding_models add column related real not null default 0.53;
-alter table embedding_models add column unrelated real not null default 0.05;
+alter table embedding_models add column related real not null default 0.543;
+alter table embedding_models add column unrelated real not null default 0.042;
 
 -- All vectors made so far are in these tables; the model that made the most of them serves.
 update embedding_models set base = 1;

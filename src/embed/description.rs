@@ -58,7 +58,7 @@ pub struct Scale {
 impl Default for Scale {
     /// That of the model in the executable.
     fn default() -> Self {
-        Scale { related: 0.53, unrelated: 0.05 }
+        Scale { related: 0.543, unrelated: 0.042 }
     }
 }
 

@@ -101,7 +101,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     const log = (at) => at.getByRole("log").getByText("A new cable leaves").waitFor();
     await picture("inbox", thread, log, ["light", "dark", "phone"]);
     await picture("tickets", "/tickets", (at) => at.getByText("New cable for Arc 40").first().waitFor());
-    await picture("home", "/", (at) => at.getByRole("heading", { level: 1 }).waitFor());
+    await picture("home", "/", (at) => at.getByRole("heading", { name: "Today" }).waitFor());
     await picture("contact", `/contacts/${shop.contacts["Grace Hopper"].id}`, (at) => at.getByRole("region", { name: "What happened" }).getByText(/New cable/).first().waitFor());
     await picture("assistant", `/assistants/${shop.assistantId}`, async (at) => {
       await at.getByRole("log").getByRole("button", { name: "How long can I return a lamp?" }).click();

@@ -211,7 +211,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
       ]) {
         await reader.page.goto(path);
         await ready();
-        if (name === "board" && !viewport) await screenshot(reader.page, screenshots, `tickets-${colorScheme}`);
+        if (name === "board" && !viewport) await screenshot(reader.page, screenshots, `tickets-board-${colorScheme}`);
         await assertAccessible(reader.page, name);
         const wide = await reader.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${path} is ${wide} px too wide`);

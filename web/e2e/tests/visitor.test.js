@@ -234,7 +234,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     await where.getByRole("button", { name: /1 unread/ }).click();
     await where.locator(".agent").nth(1).waitFor();
     await assertAccessible(where, "with a person");
-    await screenshot(where, screenshots, "widget-person");
+    await screenshot(where, screenshots, "visitor-person");
     assert.equal(await where.locator(".agent").count(), 2);
     assert.equal(await where.locator(".user").count(), 2);
     await where.reload();

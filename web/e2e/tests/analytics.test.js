@@ -1,7 +1,7 @@
 // The figures as somebody looks at them: charts and their tables, questions, and a gap that becomes knowledge.
 import assert from "node:assert/strict";
 import { apiOf } from "../desk.js";
-import { assertAccessible, assertQuiet, gone, newPerson, PHONE, screenshot } from "../person.js";
+import { assertAccessible, assertQuiet, gone, newPerson, PHONE } from "../person.js";
 import { demo, serve } from "../server.js";
 
 const ASKED = ["How do I add documents?", "Do you ship to Norway?", "Do you ship to Sweden?", "How do I embed the widget?"];
@@ -23,7 +23,7 @@ function busy(body) {
   return body;
 }
 
-export default async function ({ browser, test, screenshots, afterwards }) {
+export default async function ({ browser, test, afterwards }) {
   const server = await demo();
   afterwards(server.stop);
   const api = await apiOf(server);
@@ -123,7 +123,6 @@ export default async function ({ browser, test, screenshots, afterwards }) {
       ]) {
         await reader.page.goto(path);
         await ready();
-        if (name === "analytics" && !viewport) await screenshot(reader.page, screenshots, `analytics-${colorScheme}`);
         await assertAccessible(reader.page, name);
         const wide = await reader.page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${path} is ${wide} px too wide`);

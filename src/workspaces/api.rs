@@ -117,7 +117,7 @@ impl WorkspacesApi {
         }
         let may = app.config.workspaces.create == WhoMayCreate::Everyone || app.db.read(|connection| store::is_admin_anywhere(connection, &who.user_id))?;
         if !may {
-            return Err(Error::forbidden("Only owners and admins of a workspace may make another one."));
+            return Err(Error::forbidden("On this server only owners and admins of a workspace make others. Ask a colleague to invite you to theirs."));
         }
         let (ids, id, now, user_id) = (app.ids.clone(), app.new_id(prefix::WORKSPACE), app.now(), who.user_id);
         let workspace = app

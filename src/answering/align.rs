@@ -49,16 +49,28 @@ pub(super) fn citations(answer: &str, passages: &[(i64, &str)]) -> Vec<Citation>
 }
 
 /// Whether an answer that has no citation claims what its passages do not say. A greeting, a few words and a question back
-/// claim nothing; and of an answer in another language than the passages' nobody can tell by its words.
+/// claim nothing; what has half of a passage's words in it may well be said in other words; and of an answer in another
+/// language than the passages' nobody can tell by its words.
 pub(super) fn is_unsupported(answer: &str, passages: &[(i64, &str)]) -> bool {
     const CLAIM: usize = 5;
+    const IN_OTHER_WORDS: f64 = 0.5;
     const SAME_LANGUAGE: f64 = 0.2;
-    let claims = sentences(answer).into_iter().map(|range| &answer[range]).any(|sentence| !sentence.ends_with('?') && content_words(sentence).len() >= CLAIM);
+    let passage_words: Vec<HashSet<String>> = passages.iter().map(|(_, text)| content_words(text).into_iter().collect()).collect();
+    let claims: Vec<Vec<String>> = sentences(answer)
+        .into_iter()
+        .map(|range| &answer[range])
+        .filter(|sentence| !sentence.ends_with('?'))
+        .map(|sentence| content_words(sentence).into_iter().collect::<Vec<String>>())
+        .filter(|words| words.len() >= CLAIM)
+        .collect();
+    let is_near = |claim: &Vec<String>| {
+        passage_words.iter().any(|theirs| claim.iter().filter(|word| theirs.contains(*word)).count() as f64 >= IN_OTHER_WORDS * claim.len() as f64)
+    };
     let words = |text: &str| -> HashSet<String> { text.unicode_words().map(str::to_lowercase).collect() };
     let theirs: HashSet<String> = passages.iter().flat_map(|(_, text)| words(text)).collect();
     let all = words(answer);
     let shared = all.iter().filter(|word| theirs.contains(*word)).count();
-    claims && shared as f64 >= SAME_LANGUAGE * all.len() as f64
+    !claims.is_empty() && !claims.iter().any(is_near) && shared as f64 >= SAME_LANGUAGE * all.len() as f64
 }
 
 /// Adds a citation, or lengthens the last one where it has the same source and only white space lies between.

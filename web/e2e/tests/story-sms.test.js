@@ -10,13 +10,14 @@ import { apiOf } from "../visitor.js";
 
 const PHONE_NUMBER = "+491701234567";
 const QUESTION = "Which languages does the chat on my website speak?";
-const TOLD = "It speaks thirteen languages, and takes the one of the page.";
+const TOLD = "It takes the language of the web page, else of the visitor's browser.";
 const WISH = "Thanks. Can I talk to a person please?";
 const GOODBYE = "I have passed your message on. Goodbye!";
 const REPLY = "Hello, this is a person. Which shop system do you use?";
 
-/** What the model says: it answers the question, and hands over who asks for a person. */
+/** What the model says: it names the conversation, answers the question, and hands over who asks for a person. */
 function script(messages) {
+  if (messages[0].content.startsWith("Name what this conversation")) return { text: "Which languages the chat speaks" };
   const last = messages.at(-1);
   if (last.role === "tool") return { text: GOODBYE };
   const asked = JSON.stringify(last.content ?? "");

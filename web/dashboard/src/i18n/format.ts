@@ -64,3 +64,9 @@ export function formatSeconds(seconds: number): string {
   const [unit, value] = seconds < 90 ? (["second", seconds] as const) : seconds < 5400 ? (["minute", seconds / 60] as const) : (["hour", seconds / 3600] as const);
   return formatNumber(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 });
 }
+
+/** What something took: "340 ms", "1.2 sec". */
+export function formatMillis(milliseconds: number): string {
+  if (milliseconds >= 1000) return formatSeconds(milliseconds / 1000);
+  return formatNumber(milliseconds, { style: "unit", unit: "millisecond", unitDisplay: "short", maximumFractionDigits: 0 });
+}

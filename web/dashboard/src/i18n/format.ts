@@ -47,12 +47,35 @@ export function formatAgo(time: string, now = Date.now()): string {
 }
 
 export function formatTime(time: string): string {
-  return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+  return write(time, { dateStyle: "medium", timeStyle: "short" });
 }
 
 export function formatDate(time: string): string {
-  return new Intl.DateTimeFormat(region(), { dateStyle: "medium" }).format(new Date(time));
+  return write(time, { dateStyle: "medium" });
 }
+
+/** Whole days from today to then, as the reader's calendar counts them: -1 is yesterday. */
+function daysAway(time: string, now: number): number {
+  const midnight = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+  return Math.round((midnight(new Date(time)) - midnight(new Date(now))) / 86_400_000);
+}
+
+/** For a narrow list: the time of today's, the weekday of this week's, else the date. */
+export function formatBrief(time: string, now = Date.now()): string {
+  const away = Math.abs(daysAway(time, now));
+  const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear();
+  const date: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) };
+  return write(time, away === 0 ? { timeStyle: "short" } : away < 7 ? { weekday: "short" } : date);
+}
+
+/** A time beside its text: without the day where it is today's, with the weekday where it is this week's. */
+export function formatMoment(time: string, now = Date.now()): string {
+  const away = Math.abs(daysAway(time, now));
+  if (away === 0) return write(time, { timeStyle: "short" });
+  return away < 7 ? write(time, { weekday: "short", hour: "numeric", minute: "2-digit" }) : formatTime(time);
+}
+
+const write = (time: string, options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region(), options).format(new Date(time));
 
 /** A calendar day like `2026-11-21`, which is the same wherever it is read. */
 export function formatDay(date: string, options: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" }): string {
@@ -69,4 +92,18 @@ export function formatSeconds(seconds: number): string {
 export function formatMillis(milliseconds: number): string {
   if (milliseconds >= 1000) return formatSeconds(milliseconds / 1000);
   return formatNumber(milliseconds, { style: "unit", unit: "millisecond", unitDisplay: "short", maximumFractionDigits: 0 });
+}
+
+/** "German (Austria)" of `de-AT`; the tag itself where it is none. */
+export function languageName(tag: string): string {
+  try {
+    return new Intl.DisplayNames(region(), { type: "language" }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
+/** An amount in the workspace's own currency, which has no sign: "12.50"; of less than a cent, what there is of it. */
+export function formatCost(cost: number): string {
+  return formatNumber(cost, cost > 0 && cost < 0.01 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }

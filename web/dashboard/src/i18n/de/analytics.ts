@@ -20,6 +20,7 @@ export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.confidence": "Sicherheit {share}",
   "analytics.conversations": "Gespräche",
   "analytics.cost": "Kosten",
+  "analytics.costOf": "Kosten {cost}",
   "analytics.costText": "Die Kosten folgen den Preisen in den Einstellungen; ein Modell ohne Preis hat hier keine.",
   "analytics.csv": "CSV herunterladen",
   "analytics.day": "Tag",

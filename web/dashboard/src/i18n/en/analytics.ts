@@ -19,6 +19,7 @@ export const analytics = {
   "analytics.confidence": "confidence {share}",
   "analytics.conversations": "Conversations",
   "analytics.cost": "Cost",
+  "analytics.costOf": "Cost {cost}",
   "analytics.costText": "Cost counts with the prices in your workspace’s settings; a model without a price has none here.",
   "analytics.csv": "Download CSV",
   "analytics.day": "Day",

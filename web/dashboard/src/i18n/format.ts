@@ -82,17 +82,15 @@ export function formatDay(date: string, options: Intl.DateTimeFormatOptions = { 
   return new Intl.DateTimeFormat(region(), { ...options, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
 }
 
-/** A span of time in its largest fitting unit: "42 sec", "3.5 min", "2 hr". */
+/** A span of time in its largest fitting unit: "340 ms", "42 sec", "3.5 min", "2 hr". */
 export function formatSeconds(seconds: number): string {
+  if (seconds < 1) return formatNumber(seconds * 1000, { style: "unit", unit: "millisecond", unitDisplay: "short", maximumFractionDigits: 0 });
   const [unit, value] = seconds < 90 ? (["second", seconds] as const) : seconds < 5400 ? (["minute", seconds / 60] as const) : (["hour", seconds / 3600] as const);
   return formatNumber(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
 /** What something took: "340 ms", "1.2 sec". */
-export function formatMillis(milliseconds: number): string {
-  if (milliseconds >= 1000) return formatSeconds(milliseconds / 1000);
-  return formatNumber(milliseconds, { style: "unit", unit: "millisecond", unitDisplay: "short", maximumFractionDigits: 0 });
-}
+export const formatMillis = (milliseconds: number): string => formatSeconds(milliseconds / 1000);
 
 /** "German (Austria)" of `de-AT`; the tag itself where it is none. */
 export function languageName(tag: string): string {

@@ -163,7 +163,7 @@ export const de: Dictionary = {
   "documents.failed": "Fehlgeschlagen",
   "documents.filter": "Nach Titel filtern",
   "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, Text, E-Mails und mehr; auch mehrere.",
-  "documents.limits": "je Datei. Alles bleibt auf diesem Server.",
+  "documents.limits": "Höchstens {size} je Datei. Alles bleibt auf diesem Server.",
   "documents.menu": "Aktionen für {title}",
   "documents.noMatch": "Kein Dokument passt dazu.",
   "documents.none": "Noch keine Dokumente.",

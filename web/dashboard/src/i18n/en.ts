@@ -163,7 +163,7 @@ export const en = {
   "documents.failed": "Failed",
   "documents.filter": "Filter by title",
   "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, text, emails and more; several at once.",
-  "documents.limits": "a file at most. Everything stays on this server.",
+  "documents.limits": "{size} a file at most. Everything stays on this server.",
   "documents.menu": "Actions for {title}",
   "documents.noMatch": "No document matches.",
   "documents.none": "No documents yet.",

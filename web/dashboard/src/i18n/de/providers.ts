@@ -10,7 +10,7 @@ export const providers = {
   "prices.output": "Ausgabe",
   "prices.outputOf": "Preis der Ausgabe, Zeile {count}",
   "prices.remove": "Zeile {count} entfernen",
-  "prices.text": "Für eine Million Tokens, in der Währung, in der Sie rechnen. Die Auswertung zeigt, was die Antworten kosten; ein Modell ohne Preis zählt nichts.",
+  "prices.text": "Für eine Million Token, in der Währung, in der Sie rechnen. Die Auswertung zeigt, was die Antworten kosten; ein Modell ohne Preis zählt nichts.",
   "prices.title": "Preise",
 
   "providers.add": "Anbieter hinzufügen",

@@ -37,7 +37,7 @@ export const receipt = {
   "receipt.stepRetrieved": "Dokumente durchsucht",
   "receipt.time": "Zeit",
   "receipt.title": "Warum diese Antwort",
-  "receipt.tokens": "Tokens",
+  "receipt.tokens": "Token",
   "receipt.tokensOf": "{input} gelesen, {output} geschrieben",
   "receipt.tools": { one: "{count} Werkzeug wurde benutzt", other: "{count} Werkzeuge wurden benutzt" },
   "receipt.unanswered": "Von den Dokumenten nicht beantwortet",

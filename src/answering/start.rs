@@ -190,11 +190,12 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id, message_id, model);
-    tokio::spawn(log.stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
+    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
         run::run(work).await;
+        log.stop();
         answers.close_later(message_id);
         drop(turn);
     });
@@ -236,11 +237,12 @@ pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id:
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id.to_owned(), message_id, model);
-    tokio::spawn(log.stop_when_deserted(Duration::ZERO));
+    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::ZERO));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
         run::suggest(work).await;
+        log.stop();
         answers.close_later(message_id);
     });
     Ok(answering)

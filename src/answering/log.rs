@@ -1,7 +1,7 @@
 //! The answers that are being written: their events in order, for any number of listeners, and the way to stop one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::events::Event;
@@ -62,7 +62,7 @@ impl Log {
         events.into_iter().for_each(|event| self.push(event));
     }
 
-    /// Ends the answer where it is.
+    /// Ends the answer where it is. One that is over has nothing left that could be stopped, but whoever watches over it.
     pub fn stop(&self) {
         self.stop.cancel();
     }
@@ -90,18 +90,16 @@ impl Log {
     pub(super) async fn stop_when_deserted(self: Arc<Self>, linger: Duration) {
         let mut epoch = self.epoch.subscribe();
         loop {
-            if self.listeners.load(Ordering::SeqCst) == 0 {
-                tokio::select! {
-                    () = tokio::time::sleep(linger) => {
-                        if self.listeners.load(Ordering::SeqCst) == 0 {
-                            self.stop();
-                            return;
-                        }
+            let is_deserted = self.listeners.load(Ordering::SeqCst) == 0;
+            tokio::select! {
+                () = tokio::time::sleep(linger), if is_deserted => {
+                    if self.listeners.load(Ordering::SeqCst) == 0 {
+                        self.stop();
                     }
-                    changed = epoch.changed() => if changed.is_err() { return },
                 }
-            } else if epoch.changed().await.is_err() {
-                return;
+                changed = epoch.changed() => if changed.is_err() { return },
+                // Stopped, or over.
+                () = self.stop.cancelled() => return,
             }
         }
     }
@@ -146,12 +144,18 @@ pub struct Answers(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     by_message: HashMap<String, Arc<Log>>,
+    /// Those of a conversation that are being written; more than one only with a draft.
+    by_conversation: HashMap<String, Vec<Arc<Log>>>,
+    /// Those that have ended, with the moment; the first one is forgotten first.
+    ended: VecDeque<(Instant, String)>,
     /// One question of a conversation at a time.
     turns: HashMap<String, Arc<tokio::sync::Mutex<()>>>,
 }
 
-/// How long a finished answer can still be read from memory.
+/// How long a finished answer can still be read from memory, and how many of them; the others are told again from what was
+/// stored.
 const KEEP: Duration = Duration::from_secs(60);
+const MOST_KEPT: usize = 2_000;
 
 impl Answers {
     /// Waits until no other answer runs in the conversation.
@@ -162,7 +166,9 @@ impl Answers {
 
     pub(super) fn open(&self, message_id: &str, conversation_id: &str) -> Arc<Log> {
         let log = Log::new(message_id.to_owned(), conversation_id.to_owned());
-        self.0.lock().by_message.insert(message_id.to_owned(), Arc::clone(&log));
+        let mut state = self.0.lock();
+        state.by_message.insert(message_id.to_owned(), Arc::clone(&log));
+        state.by_conversation.entry(conversation_id.to_owned()).or_default().push(Arc::clone(&log));
         log
     }
 
@@ -172,32 +178,73 @@ impl Answers {
 
     /// The answer that a conversation waits for.
     pub(super) fn running(&self, conversation_id: &str) -> Option<Arc<Log>> {
-        let state = self.0.lock();
-        state.by_message.values().find(|log| log.conversation_id == conversation_id && !log.length.borrow().1).cloned()
+        self.0.lock().by_conversation.get(conversation_id)?.iter().find(|log| !log.length.borrow().1).cloned()
     }
 
     /// Forgets an answer that came to nothing.
     pub(super) fn forget(&self, message_id: &str) {
-        self.0.lock().by_message.remove(message_id);
+        let mut state = self.0.lock();
+        state.end(message_id);
+        state.by_message.remove(message_id);
     }
 
     /// Forgets an answer some time after its end.
     pub(super) fn close_later(&self, message_id: String) {
-        let answers = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(KEEP).await;
-            answers.0.lock().by_message.remove(&message_id);
-        });
+        let mut state = self.0.lock();
+        state.end(&message_id);
+        state.ended.push_back((Instant::now(), message_id));
+        if state.ended.len() > MOST_KEPT
+            && let Some((_, oldest)) = state.ended.pop_front()
+        {
+            state.by_message.remove(&oldest);
+        }
+        // One task for all of them, as long as there are any.
+        if state.ended.len() == 1 {
+            let answers = self.clone();
+            tokio::spawn(async move {
+                while let Some(until) = answers.forget_old() {
+                    tokio::time::sleep_until(until).await;
+                }
+            });
+        }
+    }
+
+    /// Forgets those whose time is over. When the next one's is.
+    fn forget_old(&self) -> Option<Instant> {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        loop {
+            let until = state.ended.front()?.0 + KEEP;
+            if until > now {
+                return Some(until);
+            }
+            if let Some((_, id)) = state.ended.pop_front() {
+                state.by_message.remove(&id);
+            }
+        }
     }
 
     /// Stops whatever is being written in a conversation: a person has it now.
     pub fn stop_conversation(&self, conversation_id: &str) {
-        self.0.lock().by_message.values().filter(|log| log.conversation_id == conversation_id).for_each(|log| log.stop());
+        self.0.lock().by_conversation.get(conversation_id).into_iter().flatten().for_each(|log| log.stop());
     }
 
     /// Stops all of them, at the server's end.
     pub fn stop_all(&self) {
         self.0.lock().by_message.values().for_each(|log| log.stop());
+    }
+}
+
+impl State {
+    /// It is not being written any more.
+    fn end(&mut self, message_id: &str) {
+        let Some(log) = self.by_message.get(message_id) else { return };
+        if let Some(running) = self.by_conversation.get_mut(&log.conversation_id) {
+            running.retain(|running| running.message_id != message_id);
+            if running.is_empty() {
+                self.by_conversation.remove(&log.conversation_id);
+            }
+        }
     }
 }
 

@@ -141,8 +141,9 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
                     insert_conversation(tx, &place, &asker, &assistant_id, &question.messages)?;
                 }
                 let earlier = add_questions(tx, &place, &asker, &question.messages, is_new)?;
-                let has_person = store::find_conversation(tx, place.workspace_id, place.conversation_id)?.is_some_and(|found| found.handler == Handler::Human);
-                if has_person {
+                // A new one is the assistant's.
+                let has_person = || store::find_conversation(tx, place.workspace_id, place.conversation_id).map(|found| found.is_some_and(|found| found.handler == Handler::Human));
+                if !is_new && has_person()? {
                     return Ok(Saved::Delivered);
                 }
                 store::append_message(tx, place.workspace_id, place.conversation_id, &message_id, MessageRole::Assistant, "", None, MessageStatus::Streaming, began)?;
@@ -190,11 +191,12 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id, message_id, model);
-    tokio::spawn(log.stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
+    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::from_secs(app.config.chat.linger_seconds)));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
         run::run(work).await;
+        log.stop();
         answers.close_later(message_id);
         drop(turn);
     });
@@ -267,11 +269,12 @@ fn draft(app: &App, answers: &Answers, assistant: Assistant, workspace_id: &str,
         patience: Instant::now() + Duration::from_secs(app.config.chat.timeout_seconds) * 3 / 4,
     };
     let answering = Answering::new(Arc::clone(&log), conversation_id.to_owned(), message_id, model);
-    tokio::spawn(log.stop_when_deserted(Duration::ZERO));
+    tokio::spawn(Arc::clone(&log).stop_when_deserted(Duration::ZERO));
     let answers = answers.clone();
     tokio::spawn(async move {
         let message_id = work.message_id.clone();
         run::suggest(work).await;
+        log.stop();
         answers.close_later(message_id);
     });
     Ok(answering)
@@ -384,11 +387,11 @@ fn insert_conversation(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, assistant_
 /// Stores what is new of the messages, and gives back what was said before the question. A new conversation takes all of
 /// them; an existing one the user's messages at the end, unless they are there already because the request is a retry.
 fn add_questions(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, messages: &[ChatMessage], is_new: bool) -> Result<Vec<Message>> {
-    let stored = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
+    let mut all = if is_new { Vec::new() } else { store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)? };
     let trailing = trailing(messages);
     let to_add: &[ChatMessage] = if is_new {
         messages
-    } else if is_retry(&stored, trailing) {
+    } else if is_retry(&all, trailing) {
         &[]
     } else {
         trailing
@@ -398,9 +401,9 @@ fn add_questions(tx: &Tx<'_>, place: &Place<'_>, asker: &Asker, messages: &[Chat
         let is_last = messages.last().is_some_and(|last| std::ptr::eq(last, message));
         let files: &[String] = if is_last { &asker.attachments } else { &[] };
         let new = NewMessage { attachments: files, owner_id: &asker.owner_id, author: asker.name.as_deref(), ..NewMessage::of(message.role.stored(), &message.content) };
-        service::say(place.app, tx, place.workspace_id, place.conversation_id, &new, place.now)?;
+        all.push(service::say(place.app, tx, place.workspace_id, place.conversation_id, &new, place.now)?);
     }
-    let mut all = store::list_messages(tx, place.workspace_id, place.conversation_id, None, HISTORY)?;
+    all.drain(..all.len().saturating_sub(usize::try_from(HISTORY).unwrap_or(usize::MAX)));
     // The question itself is not part of its history.
     if let Some(last) = all.iter().rposition(|message| message.role == MessageRole::User) {
         all.truncate(last);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Channel, MessageRole, letters, store};
+use super::{Channel, Message, MessageRole, letters, store};
 use crate::{
     app::App,
     clock::Timestamp,
@@ -39,9 +39,20 @@ pub fn tell(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, m
     emit(app, tx, workspace_id, Kind::MessageCreated, conversation_id, message_id, now)
 }
 
+/// The same for one that is at hand.
+pub fn tell_of(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, message: &Message, now: Timestamp) -> Result<()> {
+    emit_of(app, tx, workspace_id, Kind::MessageCreated, conversation_id, message, now)
+}
+
 fn emit(app: &App, tx: &Tx<'_>, workspace_id: &str, kind: Kind, conversation_id: &str, message_id: &str, now: Timestamp) -> Result<()> {
-    let Some(message) = store::find_message(tx, workspace_id, conversation_id, message_id)? else { return Ok(()) };
-    let mut data = serde_json::to_value(&message)?;
+    match store::find_message(tx, workspace_id, conversation_id, message_id)? {
+        Some(message) => emit_of(app, tx, workspace_id, kind, conversation_id, &message, now),
+        None => Ok(()),
+    }
+}
+
+fn emit_of(app: &App, tx: &Tx<'_>, workspace_id: &str, kind: Kind, conversation_id: &str, message: &Message, now: Timestamp) -> Result<()> {
+    let mut data = serde_json::to_value(message)?;
     data["conversationId"] = json!(conversation_id);
     events::emit(tx, &app.ids, now, &NewEvent { workspace_id, kind, resource_id: conversation_id, data })
 }

@@ -47,8 +47,7 @@ impl<'a> NewMessage<'a> {
 }
 
 pub fn create(app: &App, tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<Conversation> {
-    store::insert_conversation(tx, new)?;
-    let made = get_conversation(tx, new.workspace_id, new.id)?;
+    let made = store::insert_conversation(tx, new)?;
     tell(app, tx, new.workspace_id, Kind::ConversationCreated, &made, Value::Null, new.now)?;
     Ok(made)
 }
@@ -87,21 +86,28 @@ pub fn say(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, ne
         let before = get_conversation(tx, workspace_id, conversation_id)?;
         let status = if before.status == ConversationStatus::Closed { ConversationStatus::Open } else { before.status };
         let title = better_title(tx, workspace_id, &before, new.content)?;
-        save(app, tx, workspace_id, &before, Conversation { status, title, snoozed_until: None, ..before.clone() }, now)?;
+        // As a rule nothing has changed.
+        if status != before.status || title != before.title || before.snoozed_until.is_some() {
+            save(app, tx, workspace_id, &before, Conversation { status, title, snoozed_until: None, ..before.clone() }, now)?;
+        }
     }
     let id = app.ids.new_id(prefix::MESSAGE, now);
-    store::append_message(tx, workspace_id, conversation_id, &id, new.role, new.content, new.author, MessageStatus::Complete, now)?;
+    let mut said = store::append_message(tx, workspace_id, conversation_id, &id, new.role, new.content, new.author, MessageStatus::Complete, now)?;
     if let Some(author_id) = new.author_id {
         store::set_author(tx, workspace_id, &id, author_id)?;
     }
     if let Some(event) = new.event {
         store::set_event(tx, workspace_id, &id, &serde_json::to_string(event)?)?;
+        said.event = Some(event.clone());
     }
     for (place, attachment) in new.attachments.iter().enumerate() {
         attachments::take(tx, workspace_id, attachment, new.owner_id, conversation_id, &id, place)?;
     }
-    outgoing::tell(app, tx, workspace_id, conversation_id, &id, now)?;
-    store::find_message(tx, workspace_id, conversation_id, &id)?.ok_or_else(|| Error::not_found("message"))
+    if !new.attachments.is_empty() {
+        said = store::find_message(tx, workspace_id, conversation_id, &id)?.ok_or_else(|| Error::not_found("message"))?;
+    }
+    outgoing::tell_of(app, tx, workspace_id, conversation_id, &said, now)?;
+    Ok(said)
 }
 
 /// What a conversation is called once this is said in it: a greeting makes a title only until something is asked. A title
@@ -139,8 +145,10 @@ pub fn customer_saw(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id:
 
 /// Writes down what an answer came to. It is told of once it is whole.
 pub fn finish_answer(app: &App, tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, message_id: &str, outcome: &Outcome<'_>, now: Timestamp) -> Result<()> {
-    store::finish_answer(tx, workspace_id, message_id, outcome)?;
-    outgoing::tell(app, tx, workspace_id, conversation_id, message_id, now)
+    match store::finish_answer(tx, workspace_id, message_id, outcome)? {
+        Some(message) => outgoing::tell_of(app, tx, workspace_id, conversation_id, &message, now),
+        None => Ok(()),
+    }
 }
 
 /// Ends what a process that is gone was writing.

@@ -60,19 +60,20 @@ pub struct NewConversation<'a> {
     pub now: Timestamp,
 }
 
-pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<()> {
-    tx.prepare_cached(
+pub fn insert_conversation(tx: &Tx<'_>, new: &NewConversation<'_>) -> Result<Conversation> {
+    Ok(tx.prepare_cached(&format!(
         "insert into conversations (id, workspace_id, assistant_id, title, channel, status, handler, user_id, contact_id, tags,
              metadata, message_count, created_at, updated_at, last_message_at)
-         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', :metadata, 0, :now, :now, :now)",
-    )?
-    .execute(named_params! {
+         values (:id, :ws, :assistant_id, :title, :channel, 'open', :handler, :user_id, :contact_id, '[]', :metadata, 0, :now, :now, :now)
+         returning {}",
+        CONVERSATION.replace("c.", "")
+    ))?
+    .query_row(named_params! {
         ":id": new.id, ":ws": new.workspace_id, ":assistant_id": new.assistant_id, ":title": new.title, ":channel": new.channel,
         ":user_id": new.user_id, ":contact_id": new.contact_id, ":metadata": new.metadata.map(serde_json::to_string).transpose()?, ":now": new.now,
         // Where no assistant answers, people do from the beginning.
         ":handler": if new.assistant_id.is_some() { Handler::Ai } else { Handler::Human },
-    })?;
-    Ok(())
+    }, conversation)?)
 }
 
 /// Says whose it is.
@@ -241,24 +242,41 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
     })
 }
 
-/// Adds a message, at `now` or a millisecond after the last one, whichever is later.
-pub fn append_message(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id: &str, role: MessageRole, content: &str, author: Option<&str>, status: MessageStatus, now: Timestamp) -> Result<Timestamp> {
-    let at: Timestamp = tx
-        .prepare_cached("select max(?3, coalesce(max(created_at) + 1, 0)) from messages where workspace_id = ?1 and conversation_id = ?2")?
-        .query_row((workspace_id, conversation_id, now), |row| row.get(0))?;
-    tx.prepare_cached(
-        "insert into messages (id, workspace_id, conversation_id, role, content, author, sources, citations, status, created_at)
-         values (:id, :ws, :conversation_id, :role, :content, :author, '[]', '[]', :status, :at)",
-    )?
-    .execute(named_params! {
-        ":id": id, ":ws": workspace_id, ":conversation_id": conversation_id, ":role": role, ":content": content, ":author": author,
-        ":status": status, ":at": at,
-    })?;
+/// Adds a message, at `now` or a millisecond after the last one, whichever is later. What it then is: without an event, and
+/// without attachments, which are taken later.
+pub fn append_message(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id: &str, role: MessageRole, content: &str, author: Option<&str>, status: MessageStatus, now: Timestamp) -> Result<Message> {
+    let (number, at): (i64, Timestamp) = tx
+        .prepare_cached(
+            "insert into messages (id, workspace_id, conversation_id, role, content, author, sources, citations, status, created_at)
+             values (:id, :ws, :conversation_id, :role, :content, :author, '[]', '[]', :status,
+                 max(:now, coalesce((select max(m.created_at) + 1 from messages m where m.workspace_id = :ws and m.conversation_id = :conversation_id), 0)))
+             returning row, created_at",
+        )?
+        .query_row(
+            named_params! {
+                ":id": id, ":ws": workspace_id, ":conversation_id": conversation_id, ":role": role, ":content": content, ":author": author,
+                ":status": status, ":now": now,
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
     tx.prepare_cached(
         "update conversations set message_count = message_count + 1, last_message_at = ?3, updated_at = ?3 where workspace_id = ?1 and id = ?2",
     )?
     .execute((workspace_id, conversation_id, at))?;
-    Ok(at)
+    Ok(Message {
+        id: id.to_owned(),
+        role,
+        content: content.to_owned(),
+        author: author.map(str::to_owned),
+        sources: Vec::new(),
+        citations: Vec::new(),
+        attachments: Vec::new(),
+        event: None,
+        number,
+        feedback: None,
+        status,
+        created_at: at,
+    })
 }
 
 /// Takes out an answer that is to be given anew.
@@ -289,17 +307,26 @@ pub struct Outcome<'a> {
     pub receipt: Option<&'a str>,
 }
 
-pub fn finish_answer(tx: &Tx<'_>, workspace_id: &str, message_id: &str, outcome: &Outcome<'_>) -> Result<()> {
-    tx.prepare_cached("update messages set content = :content, sources = :sources, citations = :citations, status = :status where workspace_id = :ws and id = :id")?
-        .execute(named_params! {
-            ":ws": workspace_id, ":id": message_id, ":content": outcome.content, ":sources": serde_json::to_string(outcome.sources)?,
-            ":citations": serde_json::to_string(outcome.citations)?, ":status": outcome.status,
-        })?;
+/// The message as it now is, unless it is gone.
+pub fn finish_answer(tx: &Tx<'_>, workspace_id: &str, message_id: &str, outcome: &Outcome<'_>) -> Result<Option<Message>> {
+    let finished = tx
+        .prepare_cached(&format!(
+            "update messages set content = :content, sources = :sources, citations = :citations, status = :status where workspace_id = :ws and id = :id
+             returning {MESSAGE}"
+        ))?
+        .query_row(
+            named_params! {
+                ":ws": workspace_id, ":id": message_id, ":content": outcome.content, ":sources": serde_json::to_string(outcome.sources)?,
+                ":citations": serde_json::to_string(outcome.citations)?, ":status": outcome.status,
+            },
+            message,
+        )
+        .optional()?;
     if let Some(receipt) = outcome.receipt {
         tx.prepare_cached("insert into receipts (workspace_id, message_id, receipt) values (?1, ?2, ?3) on conflict (message_id) do update set receipt = excluded.receipt")?
             .execute((workspace_id, message_id, receipt))?;
     }
-    Ok(())
+    Ok(finished)
 }
 
 /// Marks the answers that a process which is gone was writing; it may have been killed in mid-answer. Their workspaces,

@@ -5,7 +5,7 @@ use std::path::Path;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::Connection;
 
-use super::{Access, connect};
+use super::{Access, connect, run_prepared};
 use crate::error::Result;
 
 pub(super) struct Readers {
@@ -24,7 +24,14 @@ impl Readers {
     pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         let guard = Borrowed { readers: self, connection: Some(self.take()) };
         match &guard.connection {
-            Some(connection) => query(connection),
+            Some(connection) => {
+                // One look at the database for all of its statements: they see the same state, and the file is locked and
+                // unlocked once, by two calls of the system's, and not for each of them.
+                run_prepared(connection, "begin")?;
+                let outcome = query(connection);
+                run_prepared(connection, "commit")?;
+                outcome
+            }
             None => Err(crate::error::Error::internal("a borrowed reader is there until it is given back")),
         }
     }
@@ -53,6 +60,10 @@ struct Borrowed<'a> {
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
+            // Only where the query has panicked, or reading has failed so that its end did too.
+            if !connection.is_autocommit() {
+                let _ = connection.execute_batch("rollback");
+            }
             self.readers.idle.lock().push(connection);
             self.readers.returned.notify_one();
         }

@@ -10,6 +10,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
+use super::run_prepared;
 use crate::error::{Code, Error, Result};
 
 /// A connection inside a transaction of the writer's. Functions that change something take it, so that they cannot be
@@ -30,8 +31,8 @@ const QUEUE: usize = 4096;
 const GROUP: usize = 512;
 
 /// Runs inside the transaction (or hears why there is none), and hands back what tells the caller once the fate of the
-/// commit is known.
-type Change = Box<dyn FnOnce(std::result::Result<&Connection, Failure>) -> Answer + Send>;
+/// commit is known. Said to be alone, it may undo the whole transaction.
+type Change = Box<dyn FnOnce(std::result::Result<&Connection, Failure>, bool) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(std::result::Result<(), Failure>) + Send>;
 
 enum Work {
@@ -102,8 +103,10 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
-        Box::new(move |connection| {
-            let outcome = connection.map_err(Failure::into_error).and_then(|connection| in_savepoint(connection, change));
+        Box::new(move |connection, is_alone| {
+            let outcome = connection
+                .map_err(Failure::into_error)
+                .and_then(|connection| if is_alone { alone(connection, change) } else { in_savepoint(connection, change) });
             Box::new(move |commit| {
                 tell(match (outcome, commit) {
                     (Err(error), _) => Err(error),
@@ -154,22 +157,25 @@ fn run(connection: &Connection, receiver: &Receiver<Work>, committed: &watch::Se
 }
 
 fn commit(connection: &Connection, group: Vec<Change>) {
-    let begun = connection.execute_batch("begin immediate").map_err(Failure::of);
+    let begun = run_prepared(connection, "begin immediate").map_err(Failure::of);
     let mut lost = begun.err();
     let mut answers = Vec::with_capacity(group.len());
+    let is_alone = group.len() == 1;
     for change in group {
-        answers.push(change(match &lost {
+        let place = match &lost {
             None => Ok(connection),
             Some(failure) => Err(failure.clone()),
-        }));
-        // A full disk can end the whole transaction inside one change. What follows must not run outside of it.
+        };
+        answers.push(change(place, is_alone));
+        // A full disk can end the whole transaction inside one change, as does one that is alone and fails. What follows must
+        // not run outside of it.
         if lost.is_none() && connection.is_autocommit() {
             lost = Some(Failure::disk_full());
         }
     }
     let outcome = match lost {
         Some(failure) => Err(failure),
-        None => connection.execute_batch("commit").map_err(Failure::of),
+        None => run_prepared(connection, "commit").map_err(Failure::of),
     };
     if outcome.is_err() && !connection.is_autocommit() {
         let _ = connection.execute_batch("rollback");
@@ -198,14 +204,26 @@ impl Failure {
     }
 }
 
-/// Runs one change so that its failure, or its panic, undoes it alone.
+fn run_change<T>(connection: &Connection, change: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(|| change(&Tx(connection)))).unwrap_or_else(|_| Err(Error::internal("a write panicked; the log has the place")))
+}
+
+/// Runs the one change of a transaction, which its failure, or its panic, undoes. A savepoint would have SQLite keep a copy of
+/// every page that the change touches.
+fn alone<T>(connection: &Connection, change: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+    let outcome = run_change(connection, change);
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("rollback")?;
+    }
+    outcome
+}
+
+/// Runs one change of several so that its failure, or its panic, undoes it alone.
 fn in_savepoint<T>(connection: &Connection, change: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-    connection.execute_batch("savepoint change")?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| change(&Tx(connection))))
-        .unwrap_or_else(|_| Err(Error::internal("a write panicked; the log has the place")));
-    match outcome {
+    run_prepared(connection, "savepoint change")?;
+    match run_change(connection, change) {
         Ok(value) => {
-            connection.execute_batch("release change")?;
+            run_prepared(connection, "release change")?;
             Ok(value)
         }
         Err(error) => {

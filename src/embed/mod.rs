@@ -89,7 +89,7 @@ impl Embedder {
     fn with(model: Model, workers: Arc<Workers>) -> Result<Embedder> {
         let info = model.info()?;
         let (tokenizer, max_tokens) = (model.tokenizer()?, info.max_tokens);
-        let embeds = Arc::new(Embeds { model, tokenizer, max_tokens, engine: OnceLock::new() });
+        let embeds = Arc::new(Embeds { model, tokenizer, max_tokens, engine: OnceLock::new(), sound: OnceLock::new() });
         Ok(Embedder(Arc::new(Inner { workers, embeds, info })))
     }
 
@@ -120,6 +120,18 @@ impl Embedder {
     /// `unavailable` when it is missing or damaged.
     pub async fn load(&self) -> Result<()> {
         self.query("").await.map(drop)
+    }
+
+    /// What is wrong with the model, where its loading has failed; before it is loaded, whether a file of it is missing or
+    /// damaged, which is looked at once. To be asked on a thread that may wait.
+    pub fn fault(&self) -> Option<String> {
+        let Embeds { model, engine, sound, .. } = &*self.0.embeds;
+        match engine.get() {
+            Some(loaded) => loaded.as_ref().err().cloned(),
+            // What the executable carries is whole if the executable is, and reading it would only take memory.
+            None if !model.is_in_folder() => None,
+            None => sound.get_or_init(|| model.verify().map_err(|error| error.message().to_owned())).as_ref().err().cloned(),
+        }
     }
 
     /// How many tokens of its own a passage may have, so that the model reads it whole: two marks and the prefix come with it.

@@ -113,6 +113,10 @@ impl Model {
         Ok(())
     }
 
+    pub(super) fn is_in_folder(&self) -> bool {
+        matches!(self.source, Source::Folder(_))
+    }
+
     pub fn info(&self) -> Result<ModelInfo> {
         if matches!(self.source, Source::Deterministic) {
             return Ok(ModelInfo {

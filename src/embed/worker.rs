@@ -43,6 +43,8 @@ pub struct Embeds {
     pub max_tokens: usize,
     /// The loaded model, or the sentence that says why there is none.
     pub engine: OnceLock<Result<Arc<dyn Engine>, String>>,
+    /// Whether its files are whole, where that was asked before it was loaded.
+    pub sound: OnceLock<Result<(), String>>,
 }
 
 #[derive(Default)]
@@ -260,7 +262,7 @@ mod tests {
     }
 
     fn model(engine: Arc<dyn Engine>) -> Arc<Embeds> {
-        Arc::new(Embeds { model: Model::deterministic(), tokenizer: Tokenizer::Words, max_tokens: 256, engine: OnceLock::from(Ok(engine)) })
+        Arc::new(Embeds { model: Model::deterministic(), tokenizer: Tokenizer::Words, max_tokens: 256, engine: OnceLock::from(Ok(engine)), sound: OnceLock::new() })
     }
 
     fn start(workers: usize) -> (Arc<Gate>, Arc<Gated>, mpsc::Sender<()>) {

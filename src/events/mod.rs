@@ -5,4 +5,4 @@ mod kind;
 mod store;
 
 pub use kind::Kind;
-pub use store::{Event, NewEvent, emit, erased_since, last, list_after, list_of, position, prune, set_position};
+pub use store::{Event, Heading, NewEvent, emit, erased_since, find, last, list_after, list_headings_after, list_of, position, prune, set_position};

@@ -83,6 +83,34 @@ pub fn list_after(connection: &Connection, workspace_id: Option<&str>, sequence:
     Ok(events)
 }
 
+/// An event without what it tells, for readers that look for a few among many.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    pub sequence: i64,
+    pub workspace_id: String,
+    pub kind: String,
+    pub resource_id: String,
+}
+
+/// The headings of what happened in all workspaces after the event with this sequence number, oldest first.
+///
+/// # Errors
+/// Those of the database.
+pub fn list_headings_after(connection: &Connection, sequence: i64, limit: i64) -> Result<Vec<Heading>> {
+    Ok(connection
+        .prepare_cached("select row, workspace_id, kind, resource_id from events where row > ?1 order by row limit ?2")?
+        .query_map((sequence, limit), |row| Ok(Heading { sequence: row.get(0)?, workspace_id: row.get(1)?, kind: row.get(2)?, resource_id: row.get(3)? }))?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+/// One event, unless it has been forgotten by now.
+///
+/// # Errors
+/// Those of the database.
+pub fn find(connection: &Connection, sequence: i64) -> Result<Option<Event>> {
+    Ok(connection.prepare_cached(&format!("select {EVENT} from events where row = ?1"))?.query_row([sequence], event).optional()?)
+}
+
 /// What happened to one resource after the event with this sequence number, oldest first.
 ///
 /// # Errors

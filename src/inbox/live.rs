@@ -94,7 +94,7 @@ impl Live {
     }
 
     fn read(&self, app: &App, last: &mut i64) -> Result<bool> {
-        let new = app.db.read(|connection| events::list_after(connection, None, *last, 500))?;
+        let new = app.db.read(|connection| events::list_headings_after(connection, *last, 500))?;
         for event in &new {
             *last = event.sequence;
             self.ring(&event.workspace_id);

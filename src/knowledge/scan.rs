@@ -86,10 +86,9 @@ fn in_memory(connection: &Connection, codes: &Codes, project: i64, set: &VectorS
     let copy = match codes.get(key, store::vector_counts(connection, set.model, project)?) {
         Some(copy) => copy,
         None => {
-            // One moment for the counts and the vectors.
-            let moment = connection.unchecked_transaction()?;
-            let counts = store::vector_counts(&moment, set.model, project)?;
-            codes.renew(key, counts, |after, take| store::each_vector_after(&moment, set, project, after, take))?
+            // One moment for the counts and the vectors, as every read is one.
+            let counts = store::vector_counts(connection, set.model, project)?;
+            codes.renew(key, counts, |after, take| store::each_vector_after(connection, set, project, after, take))?
         }
     };
     Ok(copy.nearest(vector, count))

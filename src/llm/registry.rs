@@ -148,8 +148,10 @@ impl Registry {
     /// Sees that each of these and of the instance's has been asked once, for a few seconds at the most.
     pub async fn ready(&self, client: &Client, own: &[Configured]) {
         // A file's beginning may take a moment to read, and that is no work for a thread that serves.
-        let local = self.0.local.clone();
-        let _ = tokio::task::spawn_blocking(move || local.list()).await;
+        if self.0.local.has_news() {
+            let local = self.0.local.clone();
+            let _ = tokio::task::spawn_blocking(move || local.list()).await;
+        }
         let unknown = || self.0.instance.iter().chain(own).filter(|configured| configured.is_asked_for_models() && !self.0.known.contains_key(&configured.key()));
         if unknown().next().is_none() {
             return;

@@ -12,7 +12,7 @@ pub(super) fn healthz() -> Json<serde_json::Value> {
 
 #[handler]
 pub(super) async fn readyz(app: Data<&App>, address: Data<&ClientAddress>) -> Response {
-    let checks = [("database", database(&app).await), ("disk", disk(&app))];
+    let checks = [("database", database(&app).await), ("disk", disk(&app)), ("model", model(&app).await)];
     let ready = checks.iter().all(|(_, outcome)| outcome.is_ok());
     let mut body = json!({"status": if ready { "ready" } else { "not ready" }});
     if address.is_loopback() {
@@ -30,6 +30,16 @@ pub(super) async fn readyz(app: Data<&App>, address: Data<&ClientAddress>) -> Re
 /// A write that changes nothing, all the way to the disk.
 async fn database(app: &App) -> Result<(), String> {
     app.db.write(|_| Ok(())).await.map_err(|error| error.message().to_owned())
+}
+
+/// What is known of the embedding model that serves. It is not loaded for this.
+async fn model(app: &App) -> Result<(), String> {
+    let embedder = app.embedder();
+    match tokio::task::spawn_blocking(move || embedder.fault()).await {
+        Ok(None) => Ok(()),
+        Ok(Some(fault)) => Err(fault),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn disk(app: &App) -> Result<(), String> {

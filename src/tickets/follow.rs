@@ -8,6 +8,7 @@ use crate::{
     app::App,
     error::Result,
     events::{self, Kind},
+    ids::prefix,
     jobs::Job,
 };
 
@@ -50,13 +51,20 @@ pub async fn follow_messages(app: App, stop: CancellationToken) {
 
 /// One batch of events. Whether there may be more.
 async fn follow(app: &App, seen: &mut i64) -> Result<bool> {
-    let (from, new) = app.db.read(|connection| {
+    let (from, count, last, wrote) = app.db.read(|connection| {
         let from = events::position(connection, READER)?;
-        Ok((from, events::list_after(connection, None, from.max(*seen), BATCH)?))
+        let new = events::list_headings_after(connection, from.max(*seen), BATCH)?;
+        let mut wrote = Vec::new();
+        for event in new.iter().filter(|event| event.kind == Kind::MessageCreated.name()) {
+            // Most conversations have no ticket that waits. An older program noted the message and not the conversation.
+            if event.resource_id.starts_with(prefix::MESSAGE) || store::is_awaited(connection, &event.workspace_id, &event.resource_id)? {
+                wrote.extend(events::find(connection, event.sequence)?.filter(|event| event.data["role"] == "user"));
+            }
+        }
+        Ok((from, new.len(), new.last().map(|event| event.sequence), wrote))
     })?;
-    let Some(last) = new.last().map(|event| event.sequence) else { return Ok(false) };
-    let more = new.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let wrote: Vec<events::Event> = new.into_iter().filter(|event| event.kind == Kind::MessageCreated.name() && event.data["role"] == "user").collect();
+    let Some(last) = last else { return Ok(false) };
+    let more = count == usize::try_from(BATCH).unwrap_or(usize::MAX);
     // An idle reader writes nothing: how far it has come matters only where it has done something, or after a while.
     if wrote.is_empty() && last - from < BATCH {
         *seen = last;

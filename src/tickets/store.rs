@@ -53,6 +53,13 @@ pub fn find_by_conversation(connection: &Connection, workspace_id: &str, convers
     Ok(statement.query_map((workspace_id, conversation_id), ticket)?.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Whether a ticket of this conversation waits for the customer.
+pub fn is_awaited(connection: &Connection, workspace_id: &str, conversation_id: &str) -> Result<bool> {
+    Ok(connection
+        .prepare_cached("select exists (select 1 from tickets where workspace_id = ?1 and conversation_id = ?2 and status = ?3)")?
+        .query_row((workspace_id, conversation_id, TicketStatus::WaitingOnCustomer), |row| row.get(0))?)
+}
+
 /// A contact's tickets, the newest first.
 pub fn find_by_contact(connection: &Connection, workspace_id: &str, contact_id: &str) -> Result<Vec<Ticket>> {
     let mut statement = connection.prepare_cached(&format!("select {TICKET} from tickets t where t.workspace_id = ?1 and t.contact_id = ?2 order by t.row desc"))?;

@@ -43,20 +43,25 @@ pub async fn run(app: App, stop: CancellationToken) {
 
 /// One batch. Whether there may be more.
 async fn read(app: &App, position: &mut Option<i64>) -> Result<bool> {
-    let (noted, new, webhooks) = app.db.read(|connection| {
+    let (noted, count, last, told, webhooks) = app.db.read(|connection| {
         let noted = events::position(connection, READER)?;
-        let new = events::list_after(connection, None, position.unwrap_or(noted).max(noted), BATCH)?;
+        let new = events::list_headings_after(connection, position.unwrap_or(noted).max(noted), BATCH)?;
         let mut webhooks: HashMap<String, Vec<Webhook>> = HashMap::new();
         for event in &new {
             if !webhooks.contains_key(&event.workspace_id) {
                 webhooks.insert(event.workspace_id.clone(), store::list_active(connection, &event.workspace_id)?);
             }
         }
-        Ok((noted, new, webhooks))
+        // What nobody has subscribed to need not be read.
+        let mut told = Vec::new();
+        for event in new.iter().filter(|event| webhooks.get(&event.workspace_id).is_some_and(|webhooks| !webhooks.is_empty())) {
+            told.extend(events::find(connection, event.sequence)?);
+        }
+        Ok((noted, new.len(), new.last().map(|event| event.sequence), told, webhooks))
     })?;
-    let Some(last) = new.last().map(|event| event.sequence) else { return Ok(false) };
-    let more = new.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-    let deliveries: Vec<Made> = new.iter().flat_map(|event| made(app, event, webhooks.get(&event.workspace_id).map_or(&[], Vec::as_slice))).collect();
+    let Some(last) = last else { return Ok(false) };
+    let more = count == usize::try_from(BATCH).unwrap_or(usize::MAX);
+    let deliveries: Vec<Made> = told.iter().flat_map(|event| made(app, event, webhooks.get(&event.workspace_id).map_or(&[], Vec::as_slice))).collect();
     if !deliveries.is_empty() || last - noted >= BATCH {
         let now = app.now();
         app.db

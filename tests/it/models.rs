@@ -389,6 +389,37 @@ async fn another_model_takes_over_once_everything_is_embedded_with_it() {
 }
 
 #[tokio::test]
+async fn a_server_whose_model_is_damaged_is_not_ready() {
+    let app = TestApp::with(|_| {}).await;
+    app.nobody().get("/readyz").await.expect(200);
+    let folder = app.stop().await;
+    add_tiny(&folder, "tiny", &Tiny::bert(32, 2));
+    let weights = weights_of(&folder);
+    let whole = fs::read(&weights).unwrap();
+    let mut damaged = whole.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    fs::write(&weights, damaged).unwrap();
+
+    // Nothing has been embedded yet, so that nobody has tried to load it.
+    let app = TestApp::in_folder(folder, Clock::system(), |config| config.embed.model = Some("tiny".into())).await;
+    let details = app.nobody().get("/readyz").await.expect(503);
+    let said = details["checks"]["model"].as_str().unwrap();
+    assert!(said.contains("damaged") && said.contains("model.safetensors"), "{details}");
+    assert_eq!((details["status"].as_str(), details["checks"]["database"].as_str()), (Some("not ready"), Some("ok")));
+    app.app.embedder().load().await.unwrap_err();
+    app.nobody().get("/readyz").await.expect(503);
+
+    // Put there again, as it says.
+    let folder = app.stop().await;
+    fs::write(weights_of(&folder), whole).unwrap();
+    let app = TestApp::in_folder(folder, Clock::system(), |config| config.embed.model = Some("tiny".into())).await;
+    let details = app.nobody().get("/readyz").await.expect(200);
+    assert_eq!(details["checks"]["model"], "ok", "{details}");
+    app.app.embedder().load().await.unwrap();
+    app.nobody().get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
 async fn the_old_vectors_serve_until_the_new_ones_are_whole() {
     let app = TestApp::with(|_| {}).await;
     let owner = app.owner().await;

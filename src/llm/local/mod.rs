@@ -22,7 +22,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use futures_util::{Stream, stream};
@@ -46,6 +46,8 @@ struct Inner {
     most_waiting: usize,
     /// What the files say of themselves, as long as they stay as they are.
     headers: Mutex<HashMap<String, (Stamp, Result<Header, String>)>>,
+    /// When the folder had last changed as it was last read; nothing inside where there was none.
+    read: Mutex<Option<Option<SystemTime>>>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
@@ -97,6 +99,7 @@ impl Engine {
             limits,
             most_waiting: config.local.queue,
             headers: Mutex::default(),
+            read: Mutex::default(),
             queue: Mutex::default(),
             called: Condvar::new(),
         }))
@@ -104,11 +107,23 @@ impl Engine {
 
     /// The models folder's files, by name. Reads the beginning of those that are new.
     pub fn list(&self) -> Vec<LocalModel> {
+        let changed = self.changed();
         let entries = std::fs::read_dir(&self.0.folder).into_iter().flatten().flatten();
         let mut files: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).filter(|name| name.ends_with(EXTENSION) && !name.starts_with('.')).collect();
         files.sort_unstable();
         self.0.headers.lock().retain(|name, _| files.contains(name));
-        files.iter().map(|file| self.model(file)).collect()
+        let models = files.iter().map(|file| self.model(file)).collect();
+        *self.0.read.lock() = Some(changed);
+        models
+    }
+
+    /// Whether a file has come or gone since the folder was last read.
+    pub fn has_news(&self) -> bool {
+        *self.0.read.lock() != Some(self.changed())
+    }
+
+    fn changed(&self) -> Option<SystemTime> {
+        std::fs::metadata(&self.0.folder).and_then(|folder| folder.modified()).ok()
     }
 
     /// One file, there or not.

@@ -110,7 +110,7 @@ impl Desk {
         let data = folder.join("data");
         let command = |arguments: &[&str]| {
             let mut command = Command::new(PROGRAM);
-            command.args(arguments).arg("--data-dir").arg(&data).env("ILLUMICHAT_LIMITS_ENABLED", "false");
+            command.args(arguments).arg("--data-dir").arg(&data).env("ILLUMICHAT_LIMITS__ENABLED", "false");
             command
         };
         let person = ["--email", "bench@example.com", "--workspace", "Bench"];

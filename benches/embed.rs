@@ -1,16 +1,18 @@
 //! How fast texts become vectors, beside ONNX Runtime with the same weights and the same texts in the same run.
 //!
 //! `cargo bench --bench embed`. For the comparison, `python3` (or what `PYTHON` names) must have the packages that `onnx_runtime.py`
-//! lists; without them only our own rows are printed. On a machine that does other work too, the column per CPU second is the one
+//! lists; without them only our own rows are printed. The last texts are passages of real documentation as they are embedded,
+//! where there is some (`ILLUMICHAT_TEST_DATA`, else `../shared/data`). On a machine that does other work too, the column per CPU second is the one
 //! to compare.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use illumichat::embed::{Embedder, Model, Precision};
+use illumichat::knowledge::{chunk::chunk, extract::extract};
 use serde_json::{Value, json};
 
 /// Each measurement is taken this often, in turns with the other engines; the best counts.
@@ -51,14 +53,18 @@ async fn main() {
         }
         text
     };
-    let sets = [
+    let mut sets = vec![
         Set { name: "128 tokens", texts: (0..64).map(|seed| of_tokens(128, seed)).collect() },
         Set { name: "256 tokens", texts: (0..32).map(|seed| of_tokens(256, seed)).collect() },
         // Many short ones, a few long ones, mean 100.
         Set { name: "mixed", texts: (0..96).map(|seed| of_tokens(12 + (seed * 37 % 96) * (seed * 37 % 96) * 244 / 9025, seed)).collect() },
     ];
     let questions: Vec<String> = (0..QUESTIONS).map(|seed| of_tokens(14, seed)).collect();
-    let vectors = counter.passages(sets[2].texts.clone()).await.expect("the model is whole");
+    let passages = documentation(&counter);
+    if !passages.is_empty() {
+        sets.push(Set { name: "awsdocs", texts: passages });
+    }
+    let vectors = counter.passages(sets[sets.len() - 1].texts.clone()).await.expect("the model is whole");
 
     let input = tempfile::NamedTempFile::new().expect("a temporary file can be made");
     let data = json!({
@@ -87,12 +93,25 @@ async fn main() {
     println!("texts/s (and per CPU second); a question has 14 tokens\n");
     print!("| engine | question p50 / p95 ms |");
     sets.iter().for_each(|set| print!(" {} |", set.name));
-    println!("\n|---|---|---|---|---|");
+    println!("\n|---|---|{}", "---|".repeat(sets.len()));
     for (name, row) in &rows {
         print!("| {name} | {:.2} / {:.2} |", row.question_p50_ms, row.question_p95_ms);
         row.rates.iter().for_each(|(wall, cpu)| print!(" {wall:.1} ({cpu:.1}) |"));
         println!();
     }
+}
+
+/// Passages with their headings, cut as documents are; none where there is no documentation.
+fn documentation(counter: &Embedder) -> Vec<String> {
+    const PASSAGES: usize = 256;
+    let data = std::env::var_os("ILLUMICHAT_TEST_DATA").map_or_else(|| PathBuf::from("../shared/data"), PathBuf::from).join("eval/awsdocs/corpus.jsonl");
+    let text = fs::read_to_string(data).unwrap_or_default();
+    let pages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).filter_map(|page| {
+        let document = extract(page["text"].as_str()?.as_bytes()).ok()?;
+        Some(chunk(page["title"].as_str()?, &document, counter.passage_tokens(), &|text| counter.count_tokens(text)))
+    });
+    // From everywhere, not from the first few pages.
+    pages.flatten().step_by(37).map(|chunk| chunk.embedded()).take(PASSAGES).collect()
 }
 
 async fn measure(model: Model, workers: usize, questions: &[String], sets: &[Set]) -> Row {

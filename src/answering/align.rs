@@ -1,6 +1,10 @@
-//! Citations, found in code: which sentences of an answer a passage supports, whatever the model said about it.
+//! Citations, found in code: which sentences of an answer a passage supports by its words, whatever the model said about it.
+//! What says the same in other words, `meaning` finds.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -10,37 +14,55 @@ use crate::conversations::Citation;
 /// How much of a sentence's weight of words a passage must have.
 const SUPPORT: f64 = 0.6;
 
-/// Cites each sentence of `answer` with the passage that supports it best, if one does: it has most of the sentence's
-/// content words, the rarer ones weighing more, and all of its numbers. Ranges count code points; neighbouring sentences
-/// with the same source are one citation.
-pub(super) fn citations(answer: &str, passages: &[(i64, &str)]) -> Vec<Citation> {
-    let known: Vec<(i64, HashSet<String>, HashSet<String>)> =
-        passages.iter().map(|(index, text)| (*index, content_words(text), numbers(text))).collect();
+/// A passage as its words.
+pub(super) struct Known {
+    pub index: i64,
+    pub words: HashSet<String>,
+    pub figures: HashSet<String>,
+}
+
+/// A sentence of an answer.
+pub(super) struct Told {
+    /// In bytes.
+    pub range: Range<usize>,
+    pub words: HashSet<String>,
+    pub figures: HashSet<String>,
+    /// The passage that supports it.
+    pub source: Option<i64>,
+}
+
+pub(super) fn known(passages: &[(i64, &str)]) -> Vec<Known> {
+    passages.iter().map(|(index, text)| Known { index: *index, words: content_words(text), figures: figures(text) }).collect()
+}
+
+/// The sentences of `answer`, each with the passage that supports it best, if one does by its words: it has most of the
+/// sentence's content words, the rarer ones weighing more, and all of its numbers.
+pub(super) fn by_words(answer: &str, passages: &[Known]) -> Vec<Told> {
     let mut counts: HashMap<&String, f64> = HashMap::new();
-    for (_, words, _) in &known {
-        for word in words {
-            *counts.entry(word).or_default() += 1.0;
-        }
+    for word in passages.iter().flat_map(|passage| &passage.words) {
+        *counts.entry(word).or_default() += 1.0;
     }
-    let weight = |word: &String| (1.0 + known.len() as f64 / counts.get(word).copied().unwrap_or(1.0)).ln();
+    let weight = |word: &String| (1.0 + passages.len() as f64 / counts.get(word).copied().unwrap_or(1.0)).ln();
+    let best = |words: &HashSet<String>, theirs: &HashSet<String>| {
+        let all: f64 = words.iter().map(weight).sum();
+        let support = |known: &Known| words.iter().filter(|word| known.words.contains(*word)).map(weight).sum::<f64>() / all;
+        let able = passages.iter().filter(|known| theirs.is_subset(&known.figures)).map(|known| (known.index, support(known)));
+        able.fold(None, |best: Option<(i64, f64)>, next| if best.is_some_and(|best| best.1 >= next.1) { best } else { Some(next) })
+    };
+    let told = |range: Range<usize>| {
+        let (words, figures) = (content_words(&answer[range.clone()]), figures(&answer[range.clone()]));
+        let source = best(&words, &figures).filter(|(_, support)| words.len() >= 2 && *support >= SUPPORT).map(|(index, _)| index);
+        Told { range, words, figures, source }
+    };
+    sentences(answer).into_iter().map(told).collect()
+}
+
+/// Ranges count code points; neighbouring sentences with the same source are one citation.
+pub(super) fn citations(answer: &str, told: &[Told]) -> Vec<Citation> {
     let mut found: Vec<Citation> = Vec::new();
     let mut characters = Characters::new(answer);
-    for range in sentences(answer) {
-        let sentence = &answer[range.clone()];
-        let words = content_words(sentence);
-        if words.len() < 2 {
-            continue;
-        }
-        let figures = numbers(sentence);
-        let all: f64 = words.iter().map(weight).sum();
-        let best = known
-            .iter()
-            .filter(|(_, _, theirs)| figures.is_subset(theirs))
-            .map(|(index, theirs, _)| (*index, words.iter().filter(|word| theirs.contains(*word)).map(weight).sum::<f64>() / all))
-            .fold(None, |best: Option<(i64, f64)>, next| if best.is_some_and(|best| best.1 >= next.1) { best } else { Some(next) });
-        if let Some((index, support)) = best
-            && support >= SUPPORT
-        {
+    for Told { range, source, .. } in told {
+        if let Some(index) = *source {
             let (start, end) = (characters.at(range.start), characters.at(range.end));
             add(&mut found, Citation { index, start, end }, answer);
         }
@@ -85,7 +107,7 @@ pub(super) fn add(found: &mut Vec<Citation>, next: Citation, answer: &str) {
     found.push(next);
 }
 
-fn numbers(text: &str) -> HashSet<String> {
+pub(super) fn figures(text: &str) -> HashSet<String> {
     text.unicode_words().filter(|word| word.chars().any(|c| c.is_ascii_digit())).map(|word| word.trim_end_matches(['.', ',']).to_lowercase()).collect()
 }
 
@@ -111,6 +133,10 @@ impl<'a> Characters<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn citations(answer: &str, passages: &[(i64, &str)]) -> Vec<Citation> {
+        super::citations(answer, &by_words(answer, &known(passages)))
+    }
 
     const PASSAGES: [(i64, &str); 2] = [(1, "Refunds are given within 30 days of the purchase."), (2, "The widget loads from one script tag on your page.")];
 

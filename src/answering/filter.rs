@@ -59,6 +59,9 @@ impl Filter {
             return self.decide_bracket(text, must);
         }
         if text.starts_with('<') {
+            if let Some(decision) = own_tag(text, must) {
+                return decision;
+            }
             // An autolink, or HTML: angle brackets around an address are dropped with what is not allowed.
             return match text.find(['>', '\n', ' ']) {
                 Some(end) if text[end..].starts_with('>') && is_address(&text[1..end]) => {
@@ -153,6 +156,19 @@ fn one_character(text: &str) -> Decision {
     Decision::Replace { length, with: text[..length].to_owned() }
 }
 
+/// The tags that passages stand between in the prompt, which small models write too.
+fn own_tag(text: &str, must: bool) -> Option<Decision> {
+    const TAGS: [&str; 2] = ["<source title=", "</source>"];
+    if TAGS.iter().any(|tag| text.starts_with(tag)) {
+        let end = text.find(['>', '\n']).map(|end| if text[end..].starts_with('>') { end + 1 } else { end });
+        return match end.or(must.then_some(text.len())) {
+            Some(length) => Some(Decision::Replace { length, with: String::new() }),
+            None => Some(Decision::Wait),
+        };
+    }
+    (!must && TAGS.iter().any(|tag| tag.starts_with(text))).then_some(Decision::Wait)
+}
+
 /// Where something begins that has to be judged. At the end of what is there, the beginning of a scheme counts too.
 fn first_candidate(text: &str, is_end: bool) -> Option<usize> {
     let found = text.char_indices().find(|(at, c)| match c {
@@ -232,10 +248,16 @@ mod tests {
         assert_eq!(through(&["It works [1], really[2][3]. array[i] [note] a < b"]), "It works , really. array[i] [note] a < b");
     }
 
+    #[test]
+    fn the_tags_of_the_prompt_are_not_shown() {
+        assert_eq!(through(&["Yes.\n<sou", "rce title=\"Returns › Refunds\">\nWithin 30 days.\n</", "source>"]), "Yes.\n\nWithin 30 days.\n");
+        assert_eq!(through(&["<source srcset=\"a.webp\"> and <sour"]), "<source srcset=\"a.webp\"> and <sour");
+    }
+
     proptest::proptest! {
         #[test]
         fn cutting_the_stream_anywhere_changes_nothing(cuts in proptest::collection::vec(0usize..200, 0..12)) {
-            let text = "Wow! See [this](https://evil.example/x?y=z), [that](https://docs.example/b) and ![img](http://evil.example/i.png) at https://docs.example/a, www.evil.example [1]. Hm, hmm [x] <b>é</b>";
+            let text = "Wow! See [this](https://evil.example/x?y=z), [that](https://docs.example/b) and ![img](http://evil.example/i.png) at https://docs.example/a, www.evil.example [1]. <source title=\"x\">y</source> Hm, hmm [x] <b>é</b>";
             let whole = through(&[text]);
             let mut ends: Vec<usize> = cuts.into_iter().filter(|cut| *cut < text.len() && text.is_char_boundary(*cut)).collect();
             ends.sort_unstable();

@@ -4,8 +4,12 @@ use std::collections::HashSet;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{align, filter::Filter, sentences::{content_words, sentences}};
-use crate::conversations::Citation;
+use super::{
+    filter::Filter,
+    meaning,
+    sentences::{content_words, sentences},
+};
+use crate::{conversations::Citation, embed::Embedder};
 
 /// Whether a passage says what a sentence says, judged more strictly than citations are made: it has nearly all of the
 /// words that carry meaning, and every figure.
@@ -24,10 +28,10 @@ pub fn told_sentences(text: &str) -> Vec<(&str, i64, i64)> {
 }
 
 /// What is shown of a model's text, and its citations as the product makes them, from numbered passages.
-pub fn shown_and_cited(text: &str, passages: &[(i64, &str)]) -> (String, Vec<Citation>) {
+pub async fn shown_and_cited(embedder: &Embedder, text: &str, passages: &[(i64, &str)]) -> (String, Vec<Citation>) {
     let mut filter = Filter::new(passages.iter().map(|(_, text)| *text));
     let mut shown = filter.push(text);
     shown.push_str(&filter.finish());
-    let citations = align::citations(&shown, passages);
+    let citations = meaning::citations(embedder, &shown, passages).await;
     (shown, citations)
 }

@@ -11,6 +11,7 @@ use super::{
     filter::Filter,
     guard::Guard,
     log::Log,
+    meaning,
     passages::{Passage, retrieve, sources_of},
     prompt,
     receipt::{Fallback, Receipt},
@@ -326,7 +327,7 @@ async fn ask_model(work: &Work, draft: &mut Draft, route: &llm::Route, passages:
                     builtin::refuse(work, draft);
                 }
                 let known: Vec<(i64, &str)> = rounds.passages.iter().map(|passage| (passage.source, passage.text.as_str())).collect();
-                draft.citations = align::citations(&draft.text, &known);
+                draft.citations = meaning::citations(&work.app.embedder(), &draft.text, &known).await;
                 // Tools say things that are no passage.
                 if grounded && draft.answered && draft.citations.is_empty() && rounds.results.is_empty() && align::is_unsupported(&draft.text, &known) {
                     draft.answered = false;

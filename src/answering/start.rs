@@ -205,15 +205,46 @@ pub async fn ask(app: &App, answers: &Answers, assistant: Assistant, asker: Aske
 
 /// Answers the last question of a conversation without writing anything down: a draft for an agent.
 pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id: &str, conversation_id: &str) -> Result<Answering> {
-    let (mut before, project_ids) = app.db.read(|connection| {
-        let messages = store::list_messages(connection, workspace_id, conversation_id, None, HISTORY)?;
-        let projects = assistants::store::list_connections(connection, workspace_id, &assistant.id)?;
-        Ok((messages, projects.into_iter().map(|(id, _)| id).collect()))
-    })?;
+    let mut before = app.db.read(|connection| store::list_messages(connection, workspace_id, conversation_id, None, HISTORY))?;
     let last = before.iter().rposition(|message| message.role == MessageRole::User);
     let last = last.ok_or_else(|| Error::conflict("The customer has not written anything that could be answered."))?;
     let question = before[last].content.clone();
     before.truncate(last);
+    let asked = Draft {
+        question,
+        earlier: before.iter().filter(|message| message.role == MessageRole::User).map(|message| message.content.clone()).collect(),
+        history: before.iter().filter_map(told).collect(),
+    };
+    draft(app, answers, assistant, workspace_id, conversation_id, asked)
+}
+
+/// Answers messages that are no conversation's, the last of which is the question: nothing of it is stored, nor counted.
+///
+/// # Errors
+/// `bad_request` where there is no question.
+pub fn rehearse(app: &App, answers: &Answers, assistant: Assistant, workspace_id: &str, mut messages: Vec<ChatMessage>) -> Result<Answering> {
+    let question = messages.pop().ok_or_else(|| Error::bad_request("There is no question."))?.content;
+    let told = |message: &ChatMessage| match message.role {
+        ChatRole::User => llm::Message::User(message.content.clone()),
+        ChatRole::Assistant => llm::Message::assistant(message.content.clone()),
+    };
+    let asked = Draft {
+        question,
+        earlier: messages.iter().filter(|message| message.role == ChatRole::User).map(|message| message.content.clone()).collect(),
+        history: messages.iter().map(told).collect(),
+    };
+    draft(app, answers, assistant, workspace_id, &app.new_id(prefix::CONVERSATION), asked)
+}
+
+/// A question to which nobody gets the answer but who asks for it.
+struct Draft {
+    question: String,
+    earlier: Vec<String>,
+    history: Vec<llm::Message>,
+}
+
+fn draft(app: &App, answers: &Answers, assistant: Assistant, workspace_id: &str, conversation_id: &str, asked: Draft) -> Result<Answering> {
+    let projects = app.db.read(|connection| assistants::store::list_connections(connection, workspace_id, &assistant.id))?;
     let message_id = app.new_id(prefix::MESSAGE);
     // Listened to through the conversation's log alone: it is nobody's answer, and taking over does not stop it.
     let log = answers.open(&message_id, &format!("draft of {conversation_id}"));
@@ -223,12 +254,12 @@ pub fn suggest(app: &App, answers: &Answers, assistant: Assistant, workspace_id:
         app: app.clone(),
         workspace_id: workspace_id.to_owned(),
         assistant,
-        project_ids,
+        project_ids: projects.into_iter().map(|(id, _)| id).collect(),
         conversation_id: conversation_id.to_owned(),
         message_id: message_id.clone(),
-        question,
-        earlier: before.iter().filter(|message| message.role == MessageRole::User).map(|message| message.content.clone()).collect(),
-        history: before.iter().filter_map(told).collect(),
+        question: asked.question,
+        earlier: asked.earlier,
+        history: asked.history,
         log: Arc::clone(&log),
         began: app.now(),
         // A draft changes nothing: it has the tools that visitors have, and no web.

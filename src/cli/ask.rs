@@ -172,7 +172,7 @@ impl Talk<'_> {
     }
 }
 
-fn find_assistant(app: &App, text: &str) -> Result<(String, String)> {
+pub(super) fn find_assistant(app: &App, text: &str) -> Result<(String, String)> {
     let found = app.db.read(|connection| assistants::store::find_by_id_or_name(connection, text))?;
     match found.as_slice() {
         [one] => Ok(one.clone()),

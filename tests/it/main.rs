@@ -14,6 +14,7 @@ mod documents;
 mod embed;
 mod hostile;
 mod http;
+mod evaluation;
 mod events;
 mod inbox;
 mod letters;

@@ -1,7 +1,7 @@
 // A language model behind OpenAI's protocol, streamed, that answers by a script: what it is asked, it is told to say.
 import { createServer } from "node:http";
 
-/** `answer(messages)` gives `{ text }` or `{ tool, arguments }`. */
+/** `answer(messages)` gives `{ text }`, `{ tool, arguments }`, or a `{ status }` to fail with. */
 export async function startModel(answer) {
   const server = createServer(async (request, response) => {
     if (request.method === "GET") {
@@ -10,7 +10,8 @@ export async function startModel(answer) {
     let text = "";
     for await (const piece of request) text += piece;
     const { messages } = JSON.parse(text);
-    const { text: content, tool, arguments: given } = answer(messages);
+    const { status, text: content, tool, arguments: given } = answer(messages);
+    if (status) return response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ error: { message: "Not today" } }));
     response.writeHead(200, { "content-type": "text/event-stream" });
     const say = (delta, finish_reason = null) =>
       response.write(`data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", model: "scripted", choices: [{ index: 0, delta, finish_reason }] })}\n\n`);
@@ -21,6 +22,7 @@ export async function startModel(answer) {
       for (const piece of content.match(/\S+\s*/g) ?? []) say({ content: piece });
       say({}, "stop");
     }
+    response.write(`data: ${JSON.stringify({ id: "c1", object: "chat.completion.chunk", model: "scripted", choices: [], usage: { prompt_tokens: 1200, completion_tokens: 60 } })}\n\n`);
     response.end("data: [DONE]\n\n");
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -59,7 +59,7 @@ async function start(command, ready, settings = {}) {
       child.once("error", (error) => done(reject, error));
       child.once("exit", (code) => done(reject, new Error(`it ended with code ${code}`)));
     });
-    return { ...info, stop, said: () => said };
+    return { ...info, data, stop, said: () => said };
   } catch (cause) {
     await stop();
     throw new Error(`\`illumichat ${command.join(" ")}\` did not start: ${cause.message}\n${said}`, { cause });

@@ -1,7 +1,7 @@
 // A visitor without a browser: the widget's own calls, as a page of the demo's other origin makes them.
 
-/** Begins a session; every call answers the parsed body. */
-export async function newVisitor({ url, assistantId, widgetPageUrl }) {
+/** Begins a session, with what the page says of itself in `metadata`; every call answers the parsed body. */
+export async function newVisitor({ url, assistantId, widgetPageUrl }, metadata = {}) {
   let token;
   const call = async (path, body) => {
     const headers = { "Content-Type": "application/json", Origin: new URL(widgetPageUrl).origin };
@@ -11,7 +11,7 @@ export async function newVisitor({ url, assistantId, widgetPageUrl }) {
     if (!answer.ok) throw new Error(`${path} answers ${answer.status}: ${text}`);
     return answer.headers.get("content-type")?.startsWith("application/json") ? JSON.parse(text) : text;
   };
-  token = (await call("/session")).sessionToken;
+  token = (await call("/session", { metadata })).sessionToken;
   return {
     say: (message) => call("/chat", { message }),
     askForPerson: () => call("/handoff"),

@@ -44,7 +44,7 @@ use crate::{
 pub(super) enum EvalCommand {
     /// Rank the documents of a folder for its questions: nDCG, recall, MRR, latency
     Retrieval(Retrieval),
-    /// Ask the built-in answerer: right pages, honest refusals, citations that hold
+    /// Ask an assistant: right pages, expected facts, honest refusals, citations that hold
     Answers(answers::Options),
 }
 

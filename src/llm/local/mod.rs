@@ -5,11 +5,12 @@
 //! once, so that somebody else can take the turn. A request is given up between two tokens once nobody waits for it. A
 //! model that nobody has asked for a while is put away, and the thread with it.
 //!
-//! `file` reads what a file says of itself, `weights` has the architectures, `template` writes the prompt, `speak` is the
+//! `file` reads what a file says of itself, `quicken` and `weights` load it, `template` writes the prompt, `speak` is the
 //! loop over the tokens. How many threads the arithmetic takes is candle's: one a physical core, or what the environment's
 //! `RAYON_NUM_THREADS` says.
 
 mod file;
+mod quicken;
 mod speak;
 mod template;
 mod weights;

@@ -54,7 +54,7 @@ type Out = mpsc::Sender<Result<Event, Failure>>;
 impl Loaded {
     pub(super) fn open(path: &Path, file: &str, header: &Header) -> Result<Loaded, String> {
         let stamp = Stamp::of(path);
-        let (content, mut reader) = file::open(path, file)?;
+        let (content, reader) = file::open(path, file)?;
         let tokenizer = tokenizer(&content, path, file)?;
         let template = Template::parse(&header.template, file)?;
         let token = |key: &str| file::number(&content, &format!("tokenizer.ggml.{key}_token_id")).and_then(|id| u32::try_from(id).ok());
@@ -66,7 +66,7 @@ impl Loaded {
         let thoughts = tokenizer.token_to_id("<think>").zip(tokenizer.token_to_id("</think>"));
         let special = tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).filter(|text| !text.trim().is_empty()).collect();
         let context_tokens = header.context_tokens;
-        let weights = Weights::load(header.architecture, content, &mut reader, context_tokens)
+        let weights = Weights::load(header.architecture, content, reader, context_tokens)
             .map_err(|error| format!("`{file}` cannot be loaded: {}. Download it again, or choose another file.", one_line(&error)))?;
         Ok(Loaded { path: path.to_owned(), stamp, weights, tokenizer, template, context_tokens, begin, marks, stops, thoughts, special })
     }

@@ -8,6 +8,8 @@ use candle_core::{
 };
 use candle_transformers::models::{quantized_gemma3, quantized_llama, quantized_qwen2, quantized_qwen3};
 
+use super::quicken::Quickened;
+
 /// What `general.architecture` names. Mistral's files call themselves llama.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Architecture {
@@ -61,8 +63,9 @@ pub(super) enum Weights {
 const PIECES: [usize; 3] = [64, 8, 1];
 
 impl Weights {
-    pub(super) fn load<R: Read + Seek>(architecture: Architecture, mut content: Content, reader: &mut R, context_tokens: usize) -> Result<Self> {
+    pub(super) fn load<R: Read + Seek>(architecture: Architecture, mut content: Content, file: R, context_tokens: usize) -> Result<Self> {
         let device = Device::Cpu;
+        let reader = &mut Quickened::new(file, &mut content)?;
         // Tables of positions are made for the whole window that a file claims; here it is the one that is used.
         let window = u32::try_from(context_tokens).unwrap_or(u32::MAX);
         for name in Architecture::NAMES {

@@ -3,6 +3,7 @@ import type { components } from "./schema.ts";
 
 type Schemas = components["schemas"];
 export type Action = Schemas["Action"];
+export type ActionTest = Schemas["ActionTest"];
 export type ActionInput = Schemas["ActionFields"];
 export type Assistant = Schemas["Assistant"];
 export type AssistantInput = Schemas["AssistantFields"];
@@ -40,6 +41,7 @@ export type User = Schemas["User"];
 export type View = Schemas["View"];
 export type Visibility = Schemas["Visibility"];
 export type WebSearch = Schemas["WebSearch"];
+export type WebSearchTest = Schemas["WebSearchTest"];
 export type WebSearchInput = Schemas["WebSearchFields"];
 export type Webhook = Schemas["Webhook"];
 export type WebhookDelivery = Schemas["Delivery"];

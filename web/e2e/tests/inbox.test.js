@@ -29,7 +29,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     const other = await newVisitor(server);
     await other.say("Which models can I use?");
     await row(/Which models/).waitFor();
-    grace = await newVisitor(server);
+    grace = await newVisitor(server, { page: "https://lamps.example/help?from=menu", referrer: "https://search.example/", locale: "en-GB" });
     await grace.say("How do I put the chat on my website?");
     await grace.leave({ name: "Grace Hopper", email: "grace@example.com" });
     await row(/put the chat/).waitFor();
@@ -45,6 +45,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
 
   await test("a conversation is read: its sources, the contact, and no longer unread", async () => {
     await row(/put the chat/).getByText("1 unread message").waitFor();
+    assert.match(await row(/put the chat/).locator("time").innerText(), /^\d\d:\d\d$/, "of today's only the hour is told");
     await row(/put the chat/).click();
     await page.getByRole("heading", { name: "How do I put the chat on my website?", level: 1 }).waitFor();
     address = page.url();
@@ -52,6 +53,11 @@ export default async function ({ browser, test, screenshots, afterwards }) {
     const beside = page.getByRole("complementary", { name: "Details" });
     await beside.getByText("Grace Hopper").waitFor();
     await beside.getByText("grace@example.com").waitFor();
+    const visit = beside.getByRole("link", { name: "lamps.example/help?from=menu" });
+    assert.equal(await visit.getAttribute("href"), "https://lamps.example/help?from=menu");
+    assert.match(await visit.getAttribute("rel"), /noreferrer/);
+    await beside.getByRole("link", { name: "search.example" }).waitFor();
+    await beside.getByText("British English").waitFor();
     await beside.getByText("Put the chat on your website").first().waitFor();
     await gone(row(/put the chat/).getByText("1 unread message"));
   });

@@ -1,4 +1,6 @@
-// Every page, light and dark, desktop and phone: no accessibility violations; and the pictures for the README.
+// Every page, light and dark, desktop and phone: no accessibility violations, nothing wider than the window; and the pictures
+// for the README.
+import assert from "node:assert/strict";
 import { assertAccessible, DESKTOP, newPerson, PHONE, screenshot } from "../person.js";
 import { demo, serve } from "../server.js";
 
@@ -7,6 +9,14 @@ export default async function ({ browser, test, screenshots, afterwards }) {
   afterwards(empty.stop);
   const server = await demo();
   afterwards(server.stop);
+  // A title that is longer than a phone is wide.
+  const question = "Which models can I use, and how do I switch from one to another one without anybody noticing it at all?";
+  const asked = await fetch(`${server.url}/api/chat`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${server.token}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ assistantId: server.assistantId, stream: false, messages: [{ role: "user", content: question }] }),
+  });
+  assert.ok(asked.ok);
 
   for (const [scheme, viewport, size] of [
     ["light", DESKTOP, ""],
@@ -23,6 +33,7 @@ export default async function ({ browser, test, screenshots, afterwards }) {
         await page.waitForLoadState("networkidle");
         await screenshot(page, screenshots, name(label.replaceAll(" ", "-")));
         await assertAccessible(page, label);
+        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${label} is wider than the window`);
       });
     const heading = (text) => () => page.getByRole("heading", { name: text, level: 1 }).waitFor();
 

@@ -256,6 +256,9 @@ const LONG: [string, string][] = [
   ["quotes in a target", '[a](/b "'.repeat(4_000)],
 ];
 
+/** For a machine that has much else to do, in milliseconds. */
+const PATIENCE = 60_000;
+
 describe("hostile text", () => {
   const links = ADDRESSES.flatMap((address) => [`[x](${address})`, `[x](<${address}>)`, `<${address}>`]);
   const all = [...links, ...ADDRESSES, ...HTML, ...AROUND];
@@ -290,16 +293,17 @@ describe("hostile text", () => {
   });
 
   it.each(LONG)("is quick and shallow: %s", (_, text) => {
-    const started = performance.now();
+    // The work that it is, in milliseconds: how long it takes is also a matter of what else the machine does.
+    const started = process.cpuUsage();
     const box = document.createElement("div");
     box.append(renderMarkdown(text, options));
     new MarkdownView(document.createElement("div"), options).update(text, true);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(4_000);
     let depth = 0;
     for (let level: Element[] = [...box.children]; level.length; level = level.flatMap((node) => [...node.children]))
       depth++;
     expect(depth).toBeLessThan(64);
-  });
+  }, PATIENCE);
 
   it("holds for pieces thrown together at random", () => {
     const pieces = [
@@ -336,5 +340,5 @@ describe("hostile text", () => {
       view.update(text);
       check(box);
     }
-  });
+  }, PATIENCE);
 });

@@ -5,6 +5,7 @@ import { contacts } from "./de/contacts.ts";
 import { inbox } from "./de/inbox.ts";
 import { people } from "./de/people.ts";
 import { providers } from "./de/providers.ts";
+import { receipt } from "./de/receipt.ts";
 import { sources } from "./de/sources.ts";
 import { tickets } from "./de/tickets.ts";
 import { tools } from "./de/tools.ts";
@@ -18,6 +19,7 @@ export const de: Dictionary = {
   ...inbox,
   ...people,
   ...providers,
+  ...receipt,
   ...sources,
   ...tickets,
   ...tools,
@@ -161,7 +163,7 @@ export const de: Dictionary = {
   "documents.failed": "Fehlgeschlagen",
   "documents.filter": "Nach Titel filtern",
   "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, Text, E-Mails und mehr; auch mehrere.",
-  "documents.limits": "je Datei. Alles bleibt auf diesem Server.",
+  "documents.limits": "Höchstens {size} je Datei. Alles bleibt auf diesem Server.",
   "documents.menu": "Aktionen für {title}",
   "documents.noMatch": "Kein Dokument passt dazu.",
   "documents.none": "Noch keine Dokumente.",
@@ -274,15 +276,6 @@ export const de: Dictionary = {
   "problem.unexpected": "Auf dieser Seite ist etwas schiefgegangen. Laden Sie sie neu; bleibt es so, sagen Sie es dem Betreiber.",
   "problem.wait": { one: "Das war zu schnell: in {count} Sekunde wieder.", other: "Das war zu schnell: in {count} Sekunden wieder." },
 
-  "receipt.answered": "Aus den Dokumenten beantwortet",
-  "receipt.decision": "Entscheidung",
-  "receipt.model": "Beantwortet von",
-  "receipt.open": "Warum diese Antwort?",
-  "receipt.passages": "Was gefunden wurde",
-  "receipt.question": "Frage",
-  "receipt.time": "Dauer",
-  "receipt.title": "Warum diese Antwort",
-  "receipt.unanswered": "Von den Dokumenten nicht beantwortet",
 
   "role.admin": "Admin",
   "role.guest": "Gast",

@@ -5,6 +5,7 @@ import { contacts } from "./en/contacts.ts";
 import { inbox } from "./en/inbox.ts";
 import { people } from "./en/people.ts";
 import { providers } from "./en/providers.ts";
+import { receipt } from "./en/receipt.ts";
 import { sources } from "./en/sources.ts";
 import { tickets } from "./en/tickets.ts";
 import { tools } from "./en/tools.ts";
@@ -18,6 +19,7 @@ export const en = {
   ...inbox,
   ...people,
   ...providers,
+  ...receipt,
   ...sources,
   ...tickets,
   ...tools,
@@ -161,7 +163,7 @@ export const en = {
   "documents.failed": "Failed",
   "documents.filter": "Filter by title",
   "documents.formats": "PDF, Word, Excel, PowerPoint, HTML, Markdown, text, emails and more; several at once.",
-  "documents.limits": "a file at most. Everything stays on this server.",
+  "documents.limits": "{size} a file at most. Everything stays on this server.",
   "documents.menu": "Actions for {title}",
   "documents.noMatch": "No document matches.",
   "documents.none": "No documents yet.",
@@ -274,15 +276,6 @@ export const en = {
   "problem.unexpected": "Something went wrong on this page. Load it again; if it stays so, tell whoever runs this server.",
   "problem.wait": { one: "That was too fast: try again in {count} second.", other: "That was too fast: try again in {count} seconds." },
 
-  "receipt.answered": "Answered from the documents",
-  "receipt.decision": "Decision",
-  "receipt.model": "Answered by",
-  "receipt.open": "Why this answer?",
-  "receipt.passages": "What was found",
-  "receipt.question": "Question",
-  "receipt.time": "Time",
-  "receipt.title": "Why this answer",
-  "receipt.unanswered": "Not answered by the documents",
 
   "role.admin": "Admin",
   "role.guest": "Guest",

@@ -47,20 +47,61 @@ export function formatAgo(time: string, now = Date.now()): string {
 }
 
 export function formatTime(time: string): string {
-  return new Intl.DateTimeFormat(region(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(time));
+  return write(time, { dateStyle: "medium", timeStyle: "short" });
 }
 
 export function formatDate(time: string): string {
-  return new Intl.DateTimeFormat(region(), { dateStyle: "medium" }).format(new Date(time));
+  return write(time, { dateStyle: "medium" });
 }
+
+/** Whole days from today to then, as the reader's calendar counts them: -1 is yesterday. */
+function daysAway(time: string, now: number): number {
+  const midnight = (at: Date) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
+  return Math.round((midnight(new Date(time)) - midnight(new Date(now))) / 86_400_000);
+}
+
+/** For a narrow list: the time of today's, the weekday of this week's, else the date. */
+export function formatBrief(time: string, now = Date.now()): string {
+  const away = Math.abs(daysAway(time, now));
+  const sameYear = new Date(time).getFullYear() === new Date(now).getFullYear();
+  const date: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", ...(sameYear ? {} : { year: "numeric" }) };
+  return write(time, away === 0 ? { timeStyle: "short" } : away < 7 ? { weekday: "short" } : date);
+}
+
+/** A time beside its text: without the day where it is today's, with the weekday where it is this week's. */
+export function formatMoment(time: string, now = Date.now()): string {
+  const away = Math.abs(daysAway(time, now));
+  if (away === 0) return write(time, { timeStyle: "short" });
+  return away < 7 ? write(time, { weekday: "short", hour: "numeric", minute: "2-digit" }) : formatTime(time);
+}
+
+const write = (time: string, options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(region(), options).format(new Date(time));
 
 /** A calendar day like `2026-11-21`, which is the same wherever it is read. */
 export function formatDay(date: string, options: Intl.DateTimeFormatOptions = { day: "numeric", month: "short" }): string {
   return new Intl.DateTimeFormat(region(), { ...options, timeZone: "UTC" }).format(new Date(`${date}T00:00:00Z`));
 }
 
-/** A span of time in its largest fitting unit: "42 sec", "3.5 min", "2 hr". */
+/** A span of time in its largest fitting unit: "340 ms", "42 sec", "3.5 min", "2 hr". */
 export function formatSeconds(seconds: number): string {
+  if (seconds < 1) return formatNumber(seconds * 1000, { style: "unit", unit: "millisecond", unitDisplay: "short", maximumFractionDigits: 0 });
   const [unit, value] = seconds < 90 ? (["second", seconds] as const) : seconds < 5400 ? (["minute", seconds / 60] as const) : (["hour", seconds / 3600] as const);
   return formatNumber(value, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 });
+}
+
+/** What something took: "340 ms", "1.2 sec". */
+export const formatMillis = (milliseconds: number): string => formatSeconds(milliseconds / 1000);
+
+/** "German (Austria)" of `de-AT`; the tag itself where it is none. */
+export function languageName(tag: string): string {
+  try {
+    return new Intl.DisplayNames(region(), { type: "language" }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
+/** An amount in the workspace's own currency, which has no sign: "12.50"; of less than a cent, what there is of it. */
+export function formatCost(cost: number): string {
+  return formatNumber(cost, cost > 0 && cost < 0.01 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }

@@ -23,3 +23,12 @@ export function initials(name: string): string {
     .join("")
     .toUpperCase();
 }
+
+/** An address of the web to go to, with a short form to read; null for what is none: it came from a stranger's browser. */
+export function toWebAddress(text: string): { href: string; short: string } | null {
+  if (!URL.canParse(text)) return null;
+  const { protocol, host, pathname, search, href } = new URL(text);
+  if (protocol !== "https:" && protocol !== "http:") return null;
+  const short = host + (pathname === "/" ? "" : pathname) + search;
+  return { href, short: short.length > 80 ? `${short.slice(0, 79)}…` : short };
+}

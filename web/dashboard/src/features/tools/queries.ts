@@ -21,6 +21,9 @@ export const putWebSearch = (ws: string, body: WebSearchInput) =>
 export const deleteWebSearch = (ws: string) =>
   unwrap(api.DELETE("/api/workspaces/{ws}/web-search", { params: { path: { ws } } }));
 
+export const testWebSearch = (ws: string, query: string) =>
+  unwrap(api.POST("/api/workspaces/{ws}/web-search/test", { params: { path: { ws } }, body: { query } }));
+
 export const listServers = (ws: string) => ({
   queryKey: toolKeys.servers(ws),
   queryFn: () => unwrap(api.GET("/api/workspaces/{ws}/mcp-servers", { params: { path: { ws }, query: { limit: 100 } } })),
@@ -51,6 +54,9 @@ export const updateAction = (ws: string, id: string, body: ActionInput) =>
 
 export const deleteAction = (ws: string, id: string) =>
   unwrap(api.DELETE("/api/workspaces/{ws}/actions/{id}", { params: { path: { ws, id } } }));
+
+export const testAction = (ws: string, id: string, values: Record<string, unknown>) =>
+  unwrap(api.POST("/api/workspaces/{ws}/actions/{id}/test", { params: { path: { ws, id } }, body: { arguments: values } }));
 
 export const getAssistantTools = (ws: string, id: string) => ({
   queryKey: toolKeys.assistant(ws, id),

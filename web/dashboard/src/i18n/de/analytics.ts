@@ -20,6 +20,7 @@ export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.confidence": "Sicherheit {share}",
   "analytics.conversations": "Gespräche",
   "analytics.cost": "Kosten",
+  "analytics.costOf": "Kosten {cost}",
   "analytics.costText": "Die Kosten folgen den Preisen in den Einstellungen; ein Modell ohne Preis hat hier keine.",
   "analytics.csv": "CSV herunterladen",
   "analytics.day": "Tag",
@@ -40,6 +41,7 @@ export const analytics: Record<keyof typeof en, Entry> = {
   "analytics.firstResponse": "Erste Antwort",
   "analytics.gaps": "Lücken",
   "analytics.gapsEmpty": "Keine Lücken",
+  "analytics.gapsEmptyText": "Hier erscheint, was Ihre Dokumente nicht beantworten, das Häufigste zuerst, damit Sie es ergänzen können.",
   "analytics.gapsNone": "Ihre Dokumente haben in dieser Zeit beantwortet, was gefragt wurde.",
   "analytics.gapsText": {
     one: "Was Ihre Dokumente nicht beantwortet haben, bei {count} Frage.",

@@ -123,6 +123,8 @@ export const channels = {
   "versions.empty": "(nichts)",
   "versions.first": "So wurde er angelegt.",
   "versions.number": "Version {count}",
+  "versions.off": "Aus",
+  "versions.on": "An",
   "versions.restore": "Wiederherstellen",
   "versions.restoreNamed": "Version {count} wiederherstellen",
   "versions.restoreText": "Der Assistent wird wieder, wie er damals war, auch auf Ihrer Website. Seine Gespräche und Projekte bleiben, wie sie sind.",

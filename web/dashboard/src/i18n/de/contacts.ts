@@ -21,7 +21,7 @@ export const contacts: Record<keyof typeof en, Entry> = {
   "contacts.blockWhom": "Wer gesperrt wird",
   "contacts.blocked": "Gesperrt",
   "contacts.blockedDone": "Gesperrt",
-  "contacts.clearTag": "Alle Schlagworte zeigen",
+  "contacts.clearTag": "Alle Schlagwörter zeigen",
   "contacts.company": "Firma",
   "contacts.conversations": "Gespräche",
   "contacts.conversationsNone": "Noch keine Gespräche.",
@@ -107,7 +107,7 @@ export const contacts: Record<keyof typeof en, Entry> = {
   "contacts.mergeBack": "Anderen auswählen",
   "contacts.mergeGoes": "geht",
   "contacts.mergeRule":
-    "Gespräche, Tickets, Notizen und Schlagworte ziehen um. Wo beide etwas sagen, gilt der bleibende Kontakt. Das lässt sich nicht rückgängig machen.",
+    "Gespräche, Tickets, Notizen und Schlagwörter ziehen um. Wo beide etwas sagen, gilt der bleibende Kontakt. Das lässt sich nicht rückgängig machen.",
   "contacts.mergeStays": "bleibt",
   "contacts.mergeText": "Suchen Sie den Kontakt, der dieselbe Person ist. Alles zieht dorthin um, und dieser Kontakt geht.",
   "contacts.mergeTitle": "{name} zusammenführen",
@@ -164,7 +164,7 @@ export const contacts: Record<keyof typeof en, Entry> = {
   "inPlace.leave": "Ihre Änderung an „{field}“ ist nicht gespeichert. Trotzdem verlassen?",
 
   "tags.add": "Schlagwort hinzufügen",
-  "tags.none": "Keine Schlagworte",
+  "tags.none": "Keine Schlagwörter",
   "tags.remove": "Schlagwort {tag} entfernen",
-  "tags.title": "Schlagworte",
+  "tags.title": "Schlagwörter",
 };

@@ -19,6 +19,7 @@ export const analytics = {
   "analytics.confidence": "confidence {share}",
   "analytics.conversations": "Conversations",
   "analytics.cost": "Cost",
+  "analytics.costOf": "Cost {cost}",
   "analytics.costText": "Cost counts with the prices in your workspace’s settings; a model without a price has none here.",
   "analytics.csv": "Download CSV",
   "analytics.day": "Day",
@@ -39,6 +40,7 @@ export const analytics = {
   "analytics.firstResponse": "First response",
   "analytics.gaps": "Gaps",
   "analytics.gapsEmpty": "No gaps",
+  "analytics.gapsEmptyText": "What your documents do not answer appears here, the most asked first, so that you can add it.",
   "analytics.gapsNone": "Your documents answered what was asked in this time.",
   "analytics.gapsText": {
     one: "What your documents did not answer, of {count} question.",

@@ -122,6 +122,8 @@ export const channels = {
   "versions.empty": "(nothing)",
   "versions.first": "As it was made.",
   "versions.number": "Version {count}",
+  "versions.off": "Off",
+  "versions.on": "On",
   "versions.restore": "Restore",
   "versions.restoreNamed": "Restore version {count}",
   "versions.restoreText": "The assistant becomes what it was then, on your site too. Its conversations and projects stay as they are.",

@@ -212,15 +212,17 @@ async fn try_out(app: &App, configured: &Configured) -> std::result::Result<Vec<
     }
 }
 
-/// The files of the models folder that can be used; what is wrong with the first one that cannot.
+/// The files of the models folder that can be used; what is wrong with the first one where none can.
 fn look_at_files(app: &App) -> Result<std::result::Result<Vec<String>, llm::Failure>> {
     let files = app.models.local().list();
     if files.is_empty() {
         return Err(Error::not_found("provider"));
     }
-    Ok(match files.iter().find_map(|file| file.problem.clone()) {
-        Some(problem) => Err(llm::Failure::Local(problem)),
-        None => Ok(files.into_iter().map(|local| local.file).collect()),
+    let problem = files.iter().find_map(|file| file.problem.clone());
+    let usable: Vec<String> = files.into_iter().filter(|file| file.problem.is_none()).map(|local| local.file).collect();
+    Ok(match problem {
+        Some(problem) if usable.is_empty() => Err(llm::Failure::Local(problem)),
+        _ => Ok(usable),
     })
 }
 

@@ -264,3 +264,28 @@ impl Drop for Turn {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_answers_are_kept_and_one_that_runs_is_found_by_its_conversation() {
+        let answers = Answers::default();
+        for number in 0..MOST_KEPT + 10 {
+            answers.open(&format!("old{number}"), "chat");
+            answers.close_later(format!("old{number}"));
+        }
+        assert!(answers.find("old9").is_none() && answers.find("old10").is_some());
+        assert!(answers.running("chat").is_none());
+
+        let log = answers.open("new", "chat");
+        assert_eq!(answers.running("chat").map(|log| log.message_id.clone()).as_deref(), Some("new"));
+        answers.stop_conversation("another");
+        assert!(!log.stopped().is_cancelled());
+        answers.stop_conversation("chat");
+        assert!(log.stopped().is_cancelled());
+        answers.forget("new");
+        assert!(answers.running("chat").is_none() && answers.find("new").is_none());
+    }
+}

@@ -32,6 +32,7 @@ mod profiles;
 mod projects;
 mod providers;
 mod qa;
+mod rebinding;
 mod resume;
 mod schema;
 mod search;

@@ -1,7 +1,7 @@
 //! Knowledge: projects, their documents, and what is found in them.
 //!
 //! A document's bytes become text (`extract`), the text becomes chunks (`chunk`), a job gives them vectors and indexes them
-//! (`ingest`, and `reembed` where another model is to make them), and a question finds them again (`query`, `keywords`, `scan`, `retrieve`). Which assistant may search what, and what is
+//! (`ingest`, and `reembed` where another model is to make them), and a question finds them again (`query`, `keywords`, `scan`, `retrieve`, and `rerank` where there is a model for it). Which assistant may search what, and what is
 //! made of the answer, is decided above.
 
 mod api;
@@ -17,6 +17,7 @@ mod qa;
 pub mod query;
 mod removal;
 pub mod reembed;
+pub mod rerank;
 pub mod retrieve;
 pub mod scan;
 pub mod service;

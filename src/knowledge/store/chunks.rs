@@ -179,6 +179,7 @@ pub fn show_chunk(connection: &Connection, found: &FoundChunk) -> Result<Option<
                 score: found.score,
                 keyword: signal(found.keyword),
                 vector: signal(found.vector),
+                rerank: None,
             })
         })
         .optional()?)

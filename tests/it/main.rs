@@ -33,6 +33,7 @@ mod projects;
 mod providers;
 mod qa;
 mod rebinding;
+mod recut;
 mod rerank;
 mod resume;
 mod schema;

@@ -27,6 +27,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     conversations::Channel,
+    embed::Embedder,
     error::{Error, Result},
     http::Tag,
     workspaces::{self, model::Settings},
@@ -305,8 +306,9 @@ async fn clusters(app: &App, scope: Scope, gaps: bool) -> Result<QuestionCluster
         .read_slowly(move |connection| Ok((store::answers(connection, &scope, MOST_QUESTIONS)?, workspaces::store::find_settings(connection, &scope.workspace_id)?)))
         .await?;
     asked.retain(|answer| !answer.question.trim().is_empty());
-    let vectors = vectors_of(app, &asked).await?;
-    let groups = tokio::task::spawn_blocking(move || (cluster::groups(&vectors), vectors)).await.map_err(Error::internal)?;
+    let embedder = app.embedder();
+    let (vectors, scale) = (vectors_of(&embedder, &asked).await?, embedder.info().scale);
+    let groups = tokio::task::spawn_blocking(move || (cluster::groups(&vectors, scale), vectors)).await.map_err(Error::internal)?;
     let (groups, vectors) = groups;
     let questions = i64::try_from(asked.len()).unwrap_or(i64::MAX);
     let mut data: Vec<QuestionCluster> = groups.iter().map(|group| told(&settings, &asked, &group.members, group.middle(&vectors))).collect();
@@ -359,10 +361,9 @@ fn draft(connection: &Connection, workspace_id: &str, cluster: &QuestionCluster)
 }
 
 /// The questions' vectors, kept for a while in memory, so that a page that is opened again need not wait.
-async fn vectors_of(app: &App, asked: &[Answered]) -> Result<Vec<Vec<f32>>> {
+async fn vectors_of(embedder: &Embedder, asked: &[Answered]) -> Result<Vec<Vec<f32>>> {
     static KNOWN: OnceLock<moka::sync::Cache<(String, String), Arc<Vec<f32>>>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(6 * 3600)).build());
-    let embedder = app.embedder();
     let key = |text: &str| (embedder.info().id.clone(), crate::secrets::sha256_hex(text));
     let mut missing: Vec<String> = asked.iter().map(|answer| answer.question.clone()).filter(|text| !known.contains_key(&key(text))).collect();
     missing.sort();

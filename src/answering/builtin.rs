@@ -95,7 +95,7 @@ async fn compose(work: &Work, passages: &[Passage]) -> Composed {
     let asked = Asked::new(&work.question, &work.earlier);
     let headings: Vec<Vec<&str>> =
         passages.iter().map(|passage| std::iter::once(passage.title.as_str()).chain(passage.headings.iter().map(String::as_str)).collect()).collect();
-    let from: Vec<From<'_>> = passages.iter().zip(&headings).map(|(passage, headings)| From { text: &passage.text, headings, score: passage.score }).collect();
+    let from: Vec<From<'_>> = passages.iter().zip(&headings).map(|(passage, headings)| From { text: &passage.text, headings, score: passage.weight }).collect();
     let units = extractive::units(&from, &asked, UNITS);
     let near = nearness(work, &from, &units).await.unwrap_or_default();
     extractive::compose(&asked, &from, &units, &near)

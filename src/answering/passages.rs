@@ -8,7 +8,10 @@ use super::{
 use crate::{
     conversations::Source,
     error::{Code, Result},
-    knowledge::{self, model::Mode},
+    knowledge::{
+        self,
+        model::{Mode, Signal},
+    },
     llm::Answerer,
 };
 
@@ -27,6 +30,10 @@ pub(super) struct Passage {
     pub score: f64,
     pub keyword_rank: Option<i64>,
     pub vector_rank: Option<i64>,
+    /// What the reranker said of it, where it did: rank and score.
+    pub rerank: Option<Signal>,
+    /// How much it counts against the others; follows the order, as `score` does where nothing was reranked.
+    pub weight: f64,
 }
 
 impl Passage {
@@ -67,11 +74,18 @@ pub(super) async fn retrieve(work: &Work, draft: &mut Draft, model: Option<&Answ
     };
     draft.receipt.decision.confidence = Some(result.confidence);
     draft.receipt.decision.min_confidence = Some(result.min_confidence);
+    draft.receipt.reranking = result.reranking;
     let mut documents: Vec<String> = Vec::new();
+    // Where the order is a reranker's, the first counts as much as the best found did, and so on.
+    let mut weights: Vec<f64> = result.data.iter().map(|hit| hit.score).collect();
+    if draft.receipt.reranking.as_ref().is_some_and(|reranking| reranking.scored > 1) {
+        weights.sort_by(|a, b| b.total_cmp(a));
+    }
     let passages = result
         .data
         .into_iter()
-        .map(|hit| {
+        .zip(weights)
+        .map(|(hit, weight)| {
             let place = documents.iter().position(|id| *id == hit.document_id).unwrap_or_else(|| {
                 documents.push(hit.document_id.clone());
                 documents.len() - 1
@@ -89,6 +103,8 @@ pub(super) async fn retrieve(work: &Work, draft: &mut Draft, model: Option<&Answ
                 score: hit.score,
                 keyword_rank: hit.keyword.map(|signal| signal.rank),
                 vector_rank: hit.vector.map(|signal| signal.rank),
+                rerank: hit.rerank,
+                weight,
             }
         })
         .collect();

@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use super::{events::Usage, passages::Passage};
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    knowledge::model::{Reranking, Signal},
+};
 
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -14,6 +17,8 @@ pub(super) struct Receipt {
     /// What was said before and counted for the search.
     pub earlier: Vec<String>,
     pub passages: Vec<ReceiptPassage>,
+    /// How the passages were ranked once more, and how long that took.
+    pub reranking: Option<Reranking>,
     pub decision: Decision,
     /// What the model was told, as roles and texts.
     pub prompt: Vec<(String, String)>,
@@ -79,6 +84,7 @@ pub(super) struct ReceiptPassage {
     score: f64,
     keyword_rank: Option<i64>,
     vector_rank: Option<i64>,
+    rerank: Option<Signal>,
 }
 
 impl From<&Passage> for ReceiptPassage {
@@ -94,6 +100,7 @@ impl From<&Passage> for ReceiptPassage {
             score: passage.score,
             keyword_rank: passage.keyword_rank,
             vector_rank: passage.vector_rank,
+            rerank: passage.rerank,
         }
     }
 }

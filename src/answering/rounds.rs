@@ -81,6 +81,6 @@ impl Rounds {
         let same = |passage: &&Passage| if found.document_id.is_empty() { passage.url == found.url } else { passage.document_id == found.document_id };
         let source = self.passages.iter().find(same).map(|passage| passage.source);
         let source = source.unwrap_or_else(|| self.passages.iter().map(|passage| passage.source).max().unwrap_or(0) + 1);
-        self.passages.push(Passage { source, document_id: found.document_id, title: found.title, text: found.text, url: found.url, page: found.page, score: found.score, ..Passage::default() });
+        self.passages.push(Passage { source, document_id: found.document_id, title: found.title, text: found.text, url: found.url, page: found.page, score: found.score, weight: found.score, ..Passage::default() });
     }
 }

@@ -9,10 +9,10 @@ pub use data_dir::Lock;
 
 use crate::{
     clock::{Clock, Timestamp},
-    config::Config,
+    config::{ByteSize, Config, Rerank},
     db::Db,
     embed::{
-        Embedder, Embedders, Library, Model,
+        Embedder, Embedders, Kind, Library, Model, Reranker,
         codes::Codes,
         registry::{self, State},
     },
@@ -36,6 +36,8 @@ pub struct App {
     pub embedders: Embedders,
     /// The embedding model that the settings name. It serves once everything is embedded with it.
     pub wanted: Embedder,
+    /// What reads the best passages once more, where there is such a model.
+    pub reranker: Option<Reranker>,
     pub limits: Arc<http::Limits>,
     pub client: http::Client,
     pub models: llm::Registry,
@@ -61,10 +63,11 @@ impl App {
         let jobs = Queue::new(db.clone(), clock.clone());
         let workers = config.embed.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let (embedders, wanted) = embedders(&config, &db, model, workers)?;
+        let reranker = reranker(&config, &wanted)?;
         let limits = Arc::new(http::Limits::new(&config.limits));
         let client = http::Client::new(&config)?;
         let models = llm::Registry::new(&config);
-        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedders, wanted, limits, client, models, codes: Codes::default() })
+        Ok(App { config: Arc::new(config), db, clock, ids, key, jobs, embedders, wanted, reranker, limits, client, models, codes: Codes::default() })
     }
 
     /// The model that questions are asked with now. Whoever asks it more than once for one purpose keeps it meanwhile.
@@ -87,7 +90,7 @@ fn embedders(config: &Config, db: &Db, builtin: Model, workers: usize) -> Result
     let library = Library::new(config.models_dir());
     let builtin_id = builtin.info()?.id;
     let wanted = match config.embed.model.as_deref() {
-        Some(name) if name != builtin_id => library.model(name).map_err(|error| Error::bad_request(format!("The setting `embed.model` is not valid. {}", error.message())))?,
+        Some(name) if name != builtin_id => library.of_kind(name, Kind::Embedding).map_err(|error| Error::bad_request(format!("The setting `embed.model` is not valid. {}", error.message())))?,
         _ => builtin.clone(),
     };
     let wanted = Embedder::start(wanted, workers)?;
@@ -108,4 +111,33 @@ fn embedders(config: &Config, db: &Db, builtin: Model, workers: usize) -> Result
     let serving = of(State::Serving)?.unwrap_or_else(|| wanted.clone());
     let coming = of(State::Coming)?.filter(|coming| coming.info().id != serving.info().id);
     Ok((Embedders::new(serving, coming), wanted))
+}
+
+/// The reranker that the settings name, or, where they leave it open, the one that there is. One that nobody named and that
+/// cannot be used is left out with a warning: there is an answer without it.
+fn reranker(config: &Config, embedder: &Embedder) -> Result<Option<Reranker>> {
+    let library = Library::new(config.models_dir());
+    let open = |name: &str| -> Result<Reranker> {
+        let model = library.of_kind(name, Kind::Reranker)?;
+        let needed = library.description(name)?.memory();
+        if needed > config.memory.bytes() {
+            let needed = ByteSize::mib(needed.div_ceil(1 << 20));
+            return Err(Error::bad_request(format!("`{name}` needs about {needed} of memory, and the server may plan with {}. Raise `memory`, or choose a smaller model.", config.memory)));
+        }
+        embedder.reranker(model)
+    };
+    match config.rerank.model.as_str() {
+        Rerank::OFF => Ok(None),
+        Rerank::AUTO => {
+            let names = library.rerankers()?;
+            let [name] = names.as_slice() else {
+                if !names.is_empty() {
+                    tracing::warn!("there are {} rerankers, and none is used: name one of {} in `rerank.model`", names.len(), names.join(", "));
+                }
+                return Ok(None);
+            };
+            Ok(open(name).inspect_err(|error| tracing::warn!(why = error.message(), "nothing is reranked")).ok())
+        }
+        name => open(name).map(Some).map_err(|error| Error::bad_request(format!("The setting `rerank.model` is not valid. {}", error.message()))),
+    }
 }

@@ -9,7 +9,11 @@ use super::{Common, print_json, print_line};
 use crate::{
     app::App,
     db,
-    embed::registry::{self, State},
+    config::Rerank,
+    embed::{
+        Library,
+        registry::{self, State},
+    },
     error::{Error, Result},
     knowledge::store::VectorSet,
     secrets::hex,
@@ -24,12 +28,13 @@ struct Check {
 
 pub(super) async fn run(common: &Common) -> Result<()> {
     let app = common.open()?;
-    let model = model(&app).await;
+    let (model, reranker) = (model(&app).await, reranker(&app).await);
     let data = move || -> Result<Vec<Check>> {
         Ok(vec![sqlite(), integrity(&app)?, foreign_keys(&app)?, keywords(&app)?, vectors(&app)?, files(&app)?, jobs(&app)?, disk(&app)])
     };
     let mut checks = tokio::task::spawn_blocking(data).await.map_err(Error::internal)??;
     checks.push(model);
+    checks.push(reranker);
     let bad = checks.iter().filter(|check| !check.ok).count();
     if common.json {
         print_json(&checks)?;
@@ -153,4 +158,26 @@ fn disk(app: &App) -> Check {
 async fn model(app: &App) -> Check {
     let problem = app.embedder().load().await.err().map(|error| error.message().to_owned());
     check("model", problem, format!("{} is sound", app.embedder().info().id))
+}
+
+/// The reranker that is used, whole and working; one that `auto` would use but cannot is told of too.
+async fn reranker(app: &App) -> Check {
+    let library = Library::new(app.config.models_dir());
+    let names = library.rerankers().unwrap_or_default();
+    let name = match (app.config.rerank.model.as_str(), names.as_slice()) {
+        (Rerank::OFF, _) => return check("reranker", None, "switched off"),
+        (Rerank::AUTO, []) => return check("reranker", None, "none in the models folder"),
+        (Rerank::AUTO, [only]) => only.clone(),
+        (Rerank::AUTO, _) => return check("reranker", None, format!("none is used, as there are {}: name one of {} in `rerank.model`", names.len(), names.join(", "))),
+        (name, _) => name.to_owned(),
+    };
+    let (tried, with) = (name.clone(), library.clone());
+    let problem = match tokio::task::spawn_blocking(move || with.verify(&tried)).await {
+        Ok(Ok(_)) if app.reranker.is_none() => Some(format!("{name} is sound and not used: it needs more memory than the setting `memory` gives. Raise it.")),
+        Ok(Ok(trial)) if !trial.tells_apart() => Some(format!("{name} does not tell right answers from wrong ones. Remove it, or set `rerank.model` to \"off\".")),
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(error.message().to_owned()),
+        Err(error) => Some(error.to_string()),
+    };
+    check("reranker", problem, format!("{name} is sound"))
 }

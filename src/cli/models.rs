@@ -1,4 +1,4 @@
-//! `illumichat models`: the embedding models of a data folder.
+//! `illumichat models`: the embedding models and rerankers of a data folder.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::{Common, print_json, print_line, start_log};
 use crate::{
     clock::Clock,
-    config::Config,
+    config::{Config, Rerank},
     db::{self, Db},
     embed::{
-        Description, Library, Model, Pooling, Wishes, hub,
+        Description, Kind, Library, Model, Pooling, Trial, Wishes, hub,
         registry::State,
     },
     error::{Error, Result},
@@ -73,6 +73,7 @@ enum HowToPool {
 #[serde(rename_all = "camelCase")]
 struct Listed {
     name: String,
+    kind: Kind,
     id: String,
     dimensions: usize,
     max_tokens: usize,
@@ -100,6 +101,16 @@ pub(super) async fn run(common: &Common, command: ModelsCommand) -> Result<()> {
     }
 }
 
+impl Listed {
+    /// What it does, in a few words.
+    fn does(&self) -> String {
+        match self.kind {
+            Kind::Embedding => format!("{} dimensions, {} tokens, pooled by {}", self.dimensions, self.max_tokens, self.pooling.name()),
+            Kind::Reranker => format!("a reranker, {} tokens", self.max_tokens),
+        }
+    }
+}
+
 /// What the models have embedded in this folder's database, where there is one.
 fn vectors(config: &Config) -> Result<Vec<Progress>> {
     let path = config.database_path();
@@ -114,6 +125,7 @@ fn builtin() -> Result<Listed> {
     let info = Model::builtin().info()?;
     Ok(Listed {
         name: info.id.clone(),
+        kind: Kind::Embedding,
         id: info.id,
         dimensions: info.dimensions,
         max_tokens: info.max_tokens,
@@ -131,6 +143,7 @@ fn builtin() -> Result<Listed> {
 fn listed(name: &str, about: Description) -> Listed {
     Listed {
         name: name.to_owned(),
+        kind: about.kind,
         id: about.id,
         dimensions: about.dimensions,
         max_tokens: about.max_tokens,
@@ -153,8 +166,13 @@ fn list(common: &Common, config: &Config) -> Result<()> {
     }
     let wanted = config.embed.model.clone().unwrap_or_else(|| models[0].name.clone());
     let vectors = vectors(config)?;
+    let rerankers = library.rerankers()?;
+    let reranker = match (config.rerank.model.as_str(), rerankers.as_slice()) {
+        (Rerank::AUTO, [only]) => Some(only.as_str()),
+        _ => config.rerank.named(),
+    };
     for model in &mut models {
-        model.chosen = model.name == wanted;
+        model.chosen = if model.kind == Kind::Reranker { Some(model.name.as_str()) == reranker } else { model.name == wanted };
         model.vectors = vectors.iter().find(|of| of.model == model.id).cloned();
     }
     if common.json {
@@ -163,7 +181,7 @@ fn list(common: &Common, config: &Config) -> Result<()> {
     for model in &models {
         let size = if model.bytes == 0 { "in the executable".to_owned() } else { format!("{:.1} MB", model.bytes as f64 / 1e6) };
         let license = model.license.as_deref().unwrap_or("licence unknown");
-        print_line(&format!("{} {}: {} dimensions, {} tokens, pooled by {}, {size}, {license}", if model.chosen { "*" } else { " " }, model.name, model.dimensions, model.max_tokens, model.pooling.name()))?;
+        print_line(&format!("{} {}: {}, {size}, {license}", if model.chosen { "*" } else { " " }, model.name, model.does()))?;
         match &model.vectors {
             Some(Progress { state: State::Serving, chunks, embedded, .. }) => print_line(&format!("    serves: {embedded} of {chunks} chunks are embedded with it"))?,
             Some(Progress { state: State::Coming, chunks, embedded, .. }) => print_line(&format!("    is to follow: {embedded} of {chunks} chunks are embedded with it"))?,
@@ -171,7 +189,10 @@ fn list(common: &Common, config: &Config) -> Result<()> {
             None => {}
         }
     }
-    print_line("* is what the settings name (`embed.model`).")
+    if reranker.is_none() && config.rerank.model != Rerank::OFF && !rerankers.is_empty() {
+        print_line("No reranker is used, as there are several: name one in `rerank.model`.")?;
+    }
+    print_line("* is what is used by the settings (`embed.model`, `rerank.model`).")
 }
 
 async fn add(common: &Common, config: &Config, options: Add) -> Result<()> {
@@ -222,7 +243,14 @@ async fn add(common: &Common, config: &Config, options: Add) -> Result<()> {
     if common.json {
         return print_json(&model);
     }
-    print_line(&format!("{} is there: {} dimensions, {} tokens, pooled by {}, {}.", name, model.dimensions, model.max_tokens, model.pooling.name(), model.license.as_deref().unwrap_or("licence unknown")))?;
+    print_line(&format!("{name} is there: {}, {}.", model.does(), model.license.as_deref().unwrap_or("licence unknown")))?;
+    if let Trial::Reranker { right } = trial {
+        print_line(&format!("Of ten questions, it put the right answer first for {right}."))?;
+        if !trial.tells_apart() {
+            print_line("It works, but it does not tell right answers from wrong ones: remove it, or set `rerank.model` to \"off\".")?;
+        }
+        return print_line(&format!("Start the server anew: it is used where it is the only reranker, or where `rerank.model` is \"{name}\"."));
+    }
     if !model.query_prefix.is_empty() || !model.passage_prefix.is_empty() {
         print_line(&format!("Before questions it reads {:?}, before passages {:?}.", model.query_prefix, model.passage_prefix))?;
     }
@@ -264,6 +292,9 @@ fn remove(common: &Common, config: &Config, name: &str) -> Result<()> {
     library.model(name)?;
     if config.embed.model.as_deref() == Some(name) {
         return Err(Error::conflict(format!("`{name}` is in use: the setting `embed.model` names it. Name another one, and start the server anew.")));
+    }
+    if config.rerank.named() == Some(name) {
+        return Err(Error::conflict(format!("`{name}` is in use: the setting `rerank.model` names it. Name another one or \"off\", and start the server anew.")));
     }
     // A damaged one has no id that can be read; what is in use under its name counts all the same.
     let of_it = format!("{name}@");

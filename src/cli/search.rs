@@ -40,6 +40,10 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     };
     let question = knowledge::Question { text: options.query, earlier: Vec::new(), resolved: None };
     let settings = knowledge::SearchOptions { mode, limit: options.limit, ..knowledge::SearchOptions::default() };
+    // A server has it loaded already; this command waits for it.
+    if let Some(reranker) = &app.reranker {
+        reranker.load().await?;
+    }
     let result = knowledge::search(&app, &workspace_id, &[project_id], &question, &settings).await?;
     if common.json {
         return print_json(&result);
@@ -50,7 +54,8 @@ pub(super) async fn run(common: &Common, options: Options) -> Result<()> {
     for (place, hit) in result.data.iter().enumerate() {
         let rank = |signal: &Option<knowledge::model::Signal>| signal.map_or_else(|| "–".to_owned(), |signal| format!("#{} ({:.3})", signal.rank, signal.score));
         let path = std::iter::once(&hit.title).chain(&hit.headings).map(String::as_str).collect::<Vec<_>>().join(" › ");
-        print_line(&format!("{}. {path}\n   score {:.3}, words {}, meaning {}", place + 1, hit.score, rank(&hit.keyword), rank(&hit.vector)))?;
+        let reranked = if hit.rerank.is_some() { format!(", read with the question {}", rank(&hit.rerank)) } else { String::new() };
+        print_line(&format!("{}. {path}\n   score {:.3}, words {}, meaning {}{reranked}", place + 1, hit.score, rank(&hit.keyword), rank(&hit.vector)))?;
         let text: String = hit.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(220).collect();
         print_line(&format!("   {text}\n"))?;
     }

@@ -189,6 +189,8 @@ fn check(config: &Config) -> Result<()> {
     let limits = &config.limits;
     for (key, value, least, most) in [
         ("embed.workers", config.embed.workers.unwrap_or(1) as u64, 1, 256),
+        ("rerank.passages", config.rerank.passages as u64, 2, 100),
+        ("rerank.timeout_ms", config.rerank.timeout_ms, 1, 60_000),
         ("local.context_tokens", config.local.context_tokens as u64, 256, 8_192),
         ("local.queue", config.local.queue as u64, 0, 100),
         ("chat.timeout_seconds", config.chat.timeout_seconds, 1, 3_600),

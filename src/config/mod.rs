@@ -39,12 +39,16 @@ pub struct Config {
     /// How much memory the server may plan with.
     pub memory: ByteSize,
     pub embed: Embed,
+    pub rerank: Rerank,
     pub chat: Chat,
     pub providers: BTreeMap<String, Provider>,
     pub twilio: Twilio,
     /// The program that reads documents; this executable where it is not set. No setting: tests run in another one.
     #[serde(skip)]
     pub reader: Option<PathBuf>,
+    /// Where models lie; in the data folder where it is not set. No setting: `eval` has a data folder of its own.
+    #[serde(skip)]
+    pub models: Option<PathBuf>,
     pub smtp: Smtp,
     /// After how many days conversations are deleted, where a workspace does not say; `None` keeps them.
     pub retention_days: Option<std::num::NonZeroU16>,
@@ -168,6 +172,27 @@ pub struct Embed {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+pub struct Rerank {
+    /// The model that ranks what was found once more, by its name below `models/`; `auto` takes the one that there is, `off` none.
+    pub model: String,
+    /// How many passages it reads.
+    pub passages: usize,
+    /// How long it may take; what it has not read by then stays in the order that it was found in.
+    pub timeout_ms: u64,
+}
+
+impl Rerank {
+    pub const AUTO: &str = "auto";
+    pub const OFF: &str = "off";
+
+    /// The model, where the settings name one.
+    pub fn named(&self) -> Option<&str> {
+        Some(self.model.as_str()).filter(|name| ![Rerank::AUTO, Rerank::OFF].contains(name))
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Chat {
     pub timeout_seconds: u64,
     pub linger_seconds: u64,
@@ -250,10 +275,12 @@ impl Default for Config {
             uploads: Uploads::default(),
             memory: ByteSize::mib(512),
             embed: Embed::default(),
+            rerank: Rerank::default(),
             chat: Chat::default(),
             providers: BTreeMap::new(),
             twilio: Twilio::default(),
             reader: None,
+            models: None,
             mcp: Mcp::default(),
             smtp: Smtp::default(),
             oidc: BTreeMap::new(),
@@ -303,6 +330,12 @@ impl Default for Uploads {
     }
 }
 
+impl Default for Rerank {
+    fn default() -> Self {
+        Rerank { model: Rerank::AUTO.to_owned(), passages: 20, timeout_ms: 300 }
+    }
+}
+
 impl Default for Local {
     fn default() -> Self {
         Local { context_tokens: 1024, queue: 4 }
@@ -337,7 +370,7 @@ impl Config {
 
     /// Where models lie that are not in the executable: folders to embed with, files to answer with.
     pub fn models_dir(&self) -> PathBuf {
-        self.data_dir.join("models")
+        self.models.clone().unwrap_or_else(|| self.data_dir.join("models"))
     }
 
     pub fn files_dir(&self) -> PathBuf {

@@ -47,6 +47,7 @@ pub const MIGRATIONS: &[Migration] = migrations![
     18 "0018_signing_up",
     19 "0019_told_and_seen",
     20 "0020_vector_counts",
+    21 "0021_cut",
 ];
 
 /// What `apply` would do to a database.

@@ -3,6 +3,17 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What a model makes of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A vector of each text.
+    #[default]
+    Embedding,
+    /// One score of a question and a passage read together (a cross-encoder).
+    Reranker,
+}
+
 /// How the hidden layers are laid out and named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -11,6 +22,16 @@ pub enum Family {
     Bert,
     /// RoBERTa and XLM-RoBERTa: the same layers, with positions that begin after the padding's.
     XlmRoberta,
+}
+
+impl Family {
+    /// How many marks stand between the two texts of a pair.
+    pub fn marks_between(self) -> usize {
+        match self {
+            Family::Bert => 1,
+            Family::XlmRoberta => 2,
+        }
+    }
 }
 
 /// How a text's token vectors become one.
@@ -88,6 +109,8 @@ pub struct FileSum {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Description {
+    #[serde(default)]
+    pub kind: Kind,
     /// What stands beside the vectors: other weights, another pooling or other prefixes are another id.
     pub id: String,
     pub dimensions: usize,
@@ -131,6 +154,15 @@ fn weights_of_the_build() -> String {
 }
 
 impl Description {
+    /// What the loaded model takes in memory, about, and what it takes while it is loaded: the word vectors are kept in 16 bits,
+    /// the layers in 32, and the file is there beside them until all is read.
+    pub fn memory(&self) -> u64 {
+        let file = self.files.iter().find(|file| file.path == self.weights_file).map_or(0, |file| file.bytes);
+        let (width, inner) = (self.dimensions as u64, self.intermediate as u64);
+        let layers = self.layers as u64 * (4 * width * width + 2 * width * inner) * 4;
+        file + layers + file.saturating_sub(layers) / 2
+    }
+
     /// Whether the packed encoder computes this model; candle computes every other one.
     pub fn is_for_encoder(&self) -> bool {
         self.activation == Activation::Gelu && self.dimensions.is_multiple_of(16)

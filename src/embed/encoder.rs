@@ -27,6 +27,8 @@ pub struct Encoder {
     words: Cow<'static, [u8]>,
     /// One row a position, with the one token type's vector added.
     positions: Vec<f32>,
+    /// What is added to a token of the second kind, of which a pair's passage is; nothing where there is one kind only.
+    second_kind: Vec<f32>,
     norm: Norm,
     layers: Vec<Layer>,
     pooling: Pooling,
@@ -106,6 +108,10 @@ impl Encoder {
         for row in positions.chunks_exact_mut(width) {
             row.iter_mut().zip(&kinds).for_each(|(position, kind)| *position += kind);
         }
+        let second_kind = match kinds.chunks_exact(width).take(2).collect::<Vec<_>>().as_slice() {
+            [first, second] => second.iter().zip(*first).map(|(second, first)| second - first).collect(),
+            _ => Vec::new(),
+        };
         let norm = norm("embeddings.LayerNorm")?;
         let words = match (range_of_words(&tensors, &bytes, width)?, bytes) {
             (Some(words), Cow::Borrowed(bytes)) => Cow::Borrowed(&bytes[words]),
@@ -113,11 +119,12 @@ impl Encoder {
             (None, bytes) => Cow::Owned(narrowed_words(&SafeTensors::deserialize(&bytes).map_err(|error| error.to_string())?)?),
         };
         let Description { heads, intermediate, pooling, .. } = *description;
-        Ok(Encoder { arch, width, heads, intermediate, words, positions, norm, layers, pooling })
+        Ok(Encoder { arch, width, heads, intermediate, words, positions, second_kind, norm, layers, pooling })
     }
 
-    /// `hidden`, one row a token: word, position and type added up, then normed.
-    fn look_up(&self, texts: &[Vec<u32>], scratch: &mut Scratch) {
+    /// `hidden`, one row a token: word, position and type added up, then normed. `second` is where the second kind of tokens
+    /// begins in each text.
+    fn look_up(&self, texts: &[Vec<u32>], second: usize, scratch: &mut Scratch) {
         let Scratch { hidden, more, .. } = scratch;
         let row_bytes = 2 * self.width;
         for (ids, text) in texts.iter().zip(rows_of(texts, hidden, self.width)) {
@@ -130,6 +137,11 @@ impl Encoder {
         }
         for (ids, text) in texts.iter().zip(rows_of(texts, more, self.width)) {
             text.copy_from_slice(&self.positions[..ids.len() * self.width]);
+            if !self.second_kind.is_empty() {
+                for row in text.chunks_exact_mut(self.width).skip(second) {
+                    row.iter_mut().zip(&self.second_kind).for_each(|(value, kind)| *value += kind);
+                }
+            }
         }
         self.norm.add(self.arch, hidden, more);
     }
@@ -171,20 +183,31 @@ impl Encoder {
         layer.down.apply(arch, wide, rows, Then::Nothing, converted, more);
         layer.norm.add(arch, hidden, more);
     }
-}
 
-impl Engine for Encoder {
-    fn encode(&self, texts: &[Vec<u32>], scratch: &mut Scratch, between: &mut dyn FnMut()) -> Result<Vec<Vec<f32>>, String> {
+    /// From token ids to `scratch.hidden`, one row a token.
+    fn run(&self, texts: &[Vec<u32>], second: usize, scratch: &mut Scratch, between: &mut dyn FnMut()) {
         let tokens: usize = texts.iter().map(Vec::len).sum();
         scratch.hidden.resize(tokens * self.width, 0.0);
         scratch.gathered.resize(tokens * self.width, 0.0);
         scratch.more.resize(tokens * self.width, 0.0);
         scratch.wide.resize(tokens * self.intermediate.max(3 * self.width), 0.0);
-        self.look_up(texts, scratch);
+        self.look_up(texts, second, scratch);
         for layer in &self.layers {
             between();
             self.layer(layer, texts, scratch);
         }
+    }
+
+    /// The first token's row of a pair whose passage begins at `second`, as it comes out of the last layer.
+    pub fn first_row(&self, ids: Vec<u32>, second: usize, scratch: &mut Scratch, between: &mut dyn FnMut()) -> Vec<f32> {
+        self.run(&[ids], second, scratch, between);
+        scratch.hidden[..self.width].to_vec()
+    }
+}
+
+impl Engine for Encoder {
+    fn encode(&self, texts: &[Vec<u32>], scratch: &mut Scratch, between: &mut dyn FnMut()) -> Result<Vec<Vec<f32>>, String> {
+        self.run(texts, usize::MAX, scratch, between);
         let rows = rows_of(texts, &mut scratch.hidden, self.width);
         Ok(match self.pooling {
             Pooling::Mean => rows.map(|rows| mean_of_unit_length(rows, self.width)).collect(),
@@ -210,7 +233,7 @@ fn find<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<safetensors::tensor
 }
 
 /// The tensor's values in 32 bits; `expected` of them, unless that is 0.
-fn values(tensors: &SafeTensors<'_>, name: &str, expected: usize) -> Result<Vec<f32>, String> {
+pub fn values(tensors: &SafeTensors<'_>, name: &str, expected: usize) -> Result<Vec<f32>, String> {
     let tensor = find(tensors, name)?;
     let data = tensor.data();
     let values: Vec<f32> = match tensor.dtype() {

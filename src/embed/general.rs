@@ -16,6 +16,8 @@ use super::{Engine, Scratch};
 pub struct General {
     model: Architecture,
     pooling: Pooling,
+    /// How many kinds of tokens it tells apart.
+    kinds: usize,
 }
 
 enum Architecture {
@@ -53,17 +55,27 @@ impl General {
                 Architecture::XlmRoberta(Box::new(xlm_roberta::XLMRobertaModel::new(&config, weights).map_err(|error| error.to_string())?))
             }
         };
-        Ok(General { model, pooling: description.pooling })
+        Ok(General { model, pooling: description.pooling, kinds: shape.kinds })
     }
 
-    fn vector(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-        let kinds = ids.zeros_like()?;
+    /// One row a token, as they come out of the last layer. From `second` on the tokens are of the second kind.
+    fn hidden(&self, ids: &[u32], second: usize) -> candle_core::Result<Tensor> {
+        let kinds: Vec<u32> = (0..ids.len()).map(|place| u32::from(place >= second && self.kinds > 1)).collect();
+        let (ids, kinds) = (Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?, Tensor::new(kinds, &Device::Cpu)?.unsqueeze(0)?);
         let hidden = match &self.model {
             Architecture::Bert(model) => model.forward(&ids, &kinds, None)?,
             Architecture::XlmRoberta(model) => model.forward(&ids, &ids.ones_like()?, &kinds, None, None, None)?,
         };
-        let hidden = hidden.squeeze(0)?;
+        hidden.squeeze(0)
+    }
+
+    /// The first token's row of a pair whose passage begins at `second`.
+    pub fn first_row(&self, ids: &[u32], second: usize) -> Result<Vec<f32>, String> {
+        self.hidden(ids, second).and_then(|hidden| hidden.get(0)?.to_vec1()).map_err(|error| error.to_string())
+    }
+
+    fn vector(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
+        let hidden = self.hidden(ids, usize::MAX)?;
         let mut vector: Vec<f32> = match self.pooling {
             Pooling::Mean => hidden.mean(0)?.to_vec1()?,
             Pooling::Cls => hidden.get(0)?.to_vec1()?,

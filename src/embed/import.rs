@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-use super::description::{Activation, Description, Family, FileSum, Pooling, Scale};
+use super::description::{Activation, Description, Family, FileSum, Kind, Pooling, Scale};
 use super::general::Shape;
 use super::model::sha256_hex;
 use super::tokenizer::Pieces;
@@ -40,6 +40,26 @@ struct Config {
     pad_token_id: Option<usize>,
     #[serde(default)]
     position_embedding_type: Option<String>,
+    #[serde(default)]
+    architectures: Option<Vec<String>>,
+    /// How many numbers a classifier ends in, said in one of two ways.
+    #[serde(default)]
+    num_labels: Option<usize>,
+    #[serde(default)]
+    id2label: Option<serde_json::Map<String, Value>>,
+}
+
+impl Config {
+    /// A classifier of one number is a cross-encoder; one of several sorts texts into classes, and is of no use here.
+    fn kind(&self) -> std::result::Result<Kind, String> {
+        let is_classifier = self.architectures.iter().flatten().any(|name| name.ends_with("ForSequenceClassification"));
+        // transformers leaves out what it takes for granted: two.
+        match self.num_labels.or(self.id2label.as_ref().map(serde_json::Map::len)).unwrap_or(2) {
+            _ if !is_classifier => Ok(Kind::Embedding),
+            1 => Ok(Kind::Reranker),
+            labels => Err(format!("it sorts texts into {labels} classes; a model that ranks passages ends in one number")),
+        }
+    }
 }
 
 fn gelu() -> String {
@@ -94,6 +114,7 @@ pub fn describe(folder: &Path, name: &str, source: &str, wishes: &Wishes) -> Res
     if config.position_embedding_type.as_deref().is_some_and(|kind| kind != "absolute") {
         return Err(wrong("its positions are relative; only absolute ones can be computed"));
     }
+    let kind = config.kind().map_err(|why| wrong(&why))?;
     if config.hidden_size == 0 || config.num_attention_heads == 0 || config.num_hidden_layers == 0 || config.intermediate_size == 0 {
         return Err(wrong("a size is 0"));
     }
@@ -117,6 +138,7 @@ pub fn describe(folder: &Path, name: &str, source: &str, wishes: &Wishes) -> Res
     let first_position = if family == Family::XlmRoberta { config.pad_token_id.unwrap_or(1) + 1 } else { 0 };
     let positions = shape.positions.saturating_sub(first_position);
     let pooling = match wishes.pooling {
+        _ if kind == Kind::Reranker => Pooling::Cls,
         Some(pooling) => pooling,
         None => pooling(&optional("modules.json")?, &optional("1_Pooling/config.json")?).map_err(|(file, why)| in_folder(file, &why))?,
     };
@@ -129,6 +151,7 @@ pub fn describe(folder: &Path, name: &str, source: &str, wishes: &Wishes) -> Res
         return Err(wrong(&format!("it would read {max_tokens} tokens; it has {positions} positions, and fewer than 32 are no use")));
     }
     let (query_prefix, passage_prefix) = prefixes(&optional("config_sentence_transformers.json")?["prompts"], &format!("{name} {source}"));
+    let (query_prefix, passage_prefix) = if kind == Kind::Reranker { Default::default() } else { (query_prefix, passage_prefix) };
     let (query_prefix, passage_prefix) = (wishes.query_prefix.clone().unwrap_or(query_prefix), wishes.passage_prefix.clone().unwrap_or(passage_prefix));
     let mut files = Vec::new();
     for path in NEEDED.iter().chain(&OPTIONAL).filter(|path| folder.join(path).is_file()) {
@@ -140,6 +163,7 @@ pub fn describe(folder: &Path, name: &str, source: &str, wishes: &Wishes) -> Res
     let all = format!("{weights_sha256} {tokenizer_sha256} {} {max_tokens} {query_prefix:?} {passage_prefix:?}", pooling.name());
     let license = wishes.license.clone().or_else(|| std::fs::read_to_string(folder.join("README.md")).ok().and_then(|text| license(&text)));
     Ok(Description {
+        kind,
         id: format!("{name}@{}", &sha256_hex(all.as_bytes())[..8]),
         dimensions: config.hidden_size,
         max_tokens,
@@ -221,6 +245,24 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_cross_encoder_is_told_by_its_architecture_and_its_one_number() {
+        let kind = |more: Value| {
+            let mut config = json!({"model_type": "bert", "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64});
+            config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<Config>(config).unwrap().kind()
+        };
+        assert_eq!(kind(json!({})), Ok(Kind::Embedding));
+        assert_eq!(kind(json!({"architectures": ["BertForMaskedLM"], "id2label": {"0": "LABEL_0"}})), Ok(Kind::Embedding));
+        for name in ["BertForSequenceClassification", "XLMRobertaForSequenceClassification"] {
+            // As cross-encoder/ms-marco-MiniLM-L-6-v2 and BAAI/bge-reranker-base have it.
+            assert_eq!(kind(json!({"architectures": [name], "id2label": {"0": "LABEL_0"}})), Ok(Kind::Reranker));
+            assert_eq!(kind(json!({"architectures": [name], "num_labels": 1})), Ok(Kind::Reranker));
+            assert!(kind(json!({"architectures": [name], "num_labels": 3})).unwrap_err().contains("3 classes"));
+            assert!(kind(json!({"architectures": [name]})).unwrap_err().contains("2 classes"));
+        }
+    }
 
     #[test]
     fn pooling_is_read_and_what_cannot_be_computed_is_refused() {

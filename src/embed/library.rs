@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-use super::description::Description;
+use super::description::{Description, Kind};
 use super::import;
 use super::model::{DESCRIPTION, Model};
 use super::trial::{Trial, try_out};
@@ -65,7 +65,32 @@ impl Library {
             return Ok(Model::from_folder(self.path(name)));
         }
         let known = if names.is_empty() { "none was added".to_owned() } else { format!("there are {}", names.join(", ")) };
-        Err(Error::bad_request(format!("There is no embedding model `{name}` in {}: {known}. `illumichat models add` adds one.", self.folder.display())))
+        Err(Error::bad_request(format!("There is no model `{name}` in {}: {known}. `illumichat models add` adds one.", self.folder.display())))
+    }
+
+    /// The same, as long as it is of this kind.
+    ///
+    /// # Errors
+    /// With a sentence that says what it is, and which setting is for it.
+    pub fn of_kind(&self, name: &str, kind: Kind) -> Result<Model> {
+        let model = self.model(name)?;
+        match (kind, model.description()?.kind) {
+            (Kind::Embedding, Kind::Reranker) => {
+                Err(Error::bad_request(format!("`{name}` reads a question and a passage together and makes no vectors: it is a reranker. Name it in `rerank.model`.")))
+            }
+            (Kind::Reranker, Kind::Embedding) => Err(Error::bad_request(format!("`{name}` makes vectors and cannot rank passages: it is an embedding model. Name it in `embed.model`."))),
+            _ => Ok(model),
+        }
+    }
+
+    /// The names of all rerankers, in order; what is damaged beyond telling is none.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn rerankers(&self) -> Result<Vec<String>> {
+        let mut names = self.names()?;
+        names.retain(|name| self.description(name).is_ok_and(|about| about.kind == Kind::Reranker));
+        Ok(names)
     }
 
     /// The model that made vectors under this id, as long as it is what it was then.
@@ -82,7 +107,7 @@ impl Library {
     pub fn begin(&self, name: &str) -> Result<PathBuf> {
         check_name(name)?;
         if self.path(name).exists() {
-            return Err(Error::conflict(format!("There is an embedding model `{name}` already. Remove it first, or choose another name.")));
+            return Err(Error::conflict(format!("There is a model `{name}` already. Remove it first, or choose another name.")));
         }
         let unfinished = self.folder.join(format!("{UNFINISHED}{name}"));
         if unfinished.exists() {

@@ -6,6 +6,7 @@
 
 mod bfloat16;
 pub mod codes;
+mod cross_encoder;
 mod description;
 mod deterministic;
 mod elementwise;
@@ -19,6 +20,7 @@ mod matrix;
 mod model;
 mod pair;
 pub mod registry;
+mod reranker;
 mod tokenizer;
 mod trial;
 mod worker;
@@ -27,11 +29,13 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
 
-pub use description::{Description, Family, Pooling, Scale};
+pub use description::{Description, Family, Kind, Pooling, Scale};
 pub use encoder::Scratch;
 pub use library::{Library, Wishes};
 pub use model::{Model, ModelInfo, Precision};
 pub use pair::Embedders;
+pub use reranker::Reranker;
+pub use trial::Trial;
 
 use worker::{Embeds, Queue};
 
@@ -86,6 +90,14 @@ impl Embedder {
         Embedder::with(model, Arc::clone(&self.0.workers))
     }
 
+    /// A model that reads questions and passages together, run by the same workers. It is loaded when it is first needed.
+    ///
+    /// # Errors
+    /// When the model's description or its tokenizer is missing or damaged.
+    pub fn reranker(&self, model: Model) -> Result<Reranker> {
+        Reranker::new(model, Arc::clone(&self.0.workers))
+    }
+
     fn with(model: Model, workers: Arc<Workers>) -> Result<Embedder> {
         let info = model.info()?;
         let (tokenizer, max_tokens) = (model.tokenizer()?, info.max_tokens);
@@ -137,6 +149,11 @@ impl Embedder {
     /// How many tokens of its own a passage may have, so that the model reads it whole: two marks and the prefix come with it.
     pub fn passage_tokens(&self) -> usize {
         self.0.info.max_tokens.saturating_sub(MARKS + self.count_tokens(&self.0.info.passage_prefix))
+    }
+
+    /// What decides where text is cut for it: models of which this is the same cut it alike.
+    pub fn measure(&self) -> String {
+        format!("{} of {}", self.passage_tokens(), self.0.info.tokenizer)
     }
 
     /// How many tokens the text has, without the special ones.

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 
 use super::Engine;
+use super::cross_encoder::CrossEncoder;
 use super::description::{Description, Pooling, Scale};
 use super::deterministic::{self, Deterministic};
 use super::encoder::Encoder;
@@ -29,6 +30,8 @@ pub struct ModelInfo {
     pub passage_prefix: String,
     /// How cosines of these vectors are to be read.
     pub scale: Scale,
+    /// The beginning of the tokenizer's SHA-256: what counts tokens.
+    pub tokenizer: String,
 }
 
 /// How the model computes.
@@ -127,10 +130,12 @@ impl Model {
                 query_prefix: String::new(),
                 passage_prefix: String::new(),
                 scale: Scale::default(),
+                tokenizer: "words".into(),
             });
         }
-        let Description { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale, .. } = self.description()?;
-        Ok(ModelInfo { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale })
+        let Description { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale, tokenizer_sha256, .. } = self.description()?;
+        let tokenizer = tokenizer_sha256.chars().take(8).collect();
+        Ok(ModelInfo { id, dimensions, max_tokens, pooling, query_prefix, passage_prefix, scale, tokenizer })
     }
 
     pub(super) fn tokenizer(&self) -> Result<Tokenizer> {
@@ -153,6 +158,13 @@ impl Model {
         } else {
             Ok(Arc::new(General::load(&description, weights).map_err(damaged)?))
         }
+    }
+
+    /// The model as one that reads pairs.
+    pub(super) fn cross_encoder(&self) -> Result<CrossEncoder> {
+        let description = self.description()?;
+        let weights = self.checked(&description.weights_file, &description.weights_sha256)?;
+        CrossEncoder::load(&description, self.precision, weights).map_err(|why| self.damaged(&description.weights_file, &why))
     }
 
     pub(super) fn description(&self) -> Result<Description> {
@@ -184,7 +196,7 @@ impl Model {
     fn damaged(&self, name: &str, why: &str) -> Error {
         Error::unavailable(match &self.source {
             Source::Folder(folder) => {
-                format!("The embedding model in {} is damaged or missing ({name}: {why}). Put it there again.", folder.display())
+                format!("The model in {} is damaged or missing ({name}: {why}). Put it there again.", folder.display())
             }
             _ => format!("The embedding model in this executable is damaged ({name}: {why}). Install IllumiChat again."),
         })

@@ -59,6 +59,33 @@ impl Tokenizer {
         }
     }
 
+    /// The ids of a question and a passage as a cross-encoder reads them, at most `limit` of them, and where the passage's part
+    /// begins. BERT has one mark between the two, RoBERTa two.
+    ///
+    /// What is too long is cut off the passage; the question has half of the room at the most.
+    pub fn encode_pair(&self, question: &str, passage: &str, limit: usize, marks_between: usize) -> (Vec<u32>, usize) {
+        let ids_of = |text: &str| match self {
+            Tokenizer::Words => self.encode(text, limit),
+            Tokenizer::Pieces(pieces) => pieces.inner.encode_fast(text, false).map_or_else(|_| Vec::new(), |encoding| encoding.get_ids().to_vec()),
+        };
+        let (first, last) = match self {
+            Tokenizer::Words => (0, 0),
+            Tokenizer::Pieces(pieces) => (pieces.first, pieces.last),
+        };
+        let room = limit.saturating_sub(2 + marks_between);
+        let (mut question, mut passage) = (ids_of(question), ids_of(passage));
+        question.truncate(room / 2);
+        passage.truncate(room - question.len());
+        let mut ids = vec![first];
+        ids.extend(question);
+        ids.extend(std::iter::repeat_n(last, marks_between));
+        // Of BERT's two kinds of tokens, the mark after the question is still of the first.
+        let second = ids.len();
+        ids.extend(passage);
+        ids.push(last);
+        (ids, second)
+    }
+
     /// How many tokens the text has, without special ones.
     pub fn count(&self, text: &str) -> usize {
         match self {

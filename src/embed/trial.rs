@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 
 use super::Scratch;
-use super::description::{Description, Scale};
+use super::description::{Description, Kind, Scale};
 use super::model::Model;
 
 /// Questions, each with its answer, from walks of life far enough apart that no answer fits another question.
@@ -23,25 +23,70 @@ const PAIRS: [(&str, &str); 10] = [
 /// With less between the two, a model tells nothing apart, and no scale mends that.
 const LEAST_DIFFERENCE: f32 = 0.02;
 
+/// Of the questions, so many must have their own answer ranked first for a reranker to be one; by chance it is one.
+const LEAST_RIGHT: usize = 6;
+
 /// What a trial found.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Trial(pub Scale);
+pub enum Trial {
+    /// Where the cosines stand.
+    Embedding(Scale),
+    /// How many questions had their own answer first.
+    Reranker { right: usize },
+}
 
 impl Trial {
     pub fn tells_apart(&self) -> bool {
-        self.0.related - self.0.unrelated > LEAST_DIFFERENCE && self.0.related < 0.999
+        match self {
+            Trial::Embedding(scale) => scale.related - scale.unrelated > LEAST_DIFFERENCE && scale.related < 0.999,
+            Trial::Reranker { right } => *right >= LEAST_RIGHT,
+        }
     }
 
     pub fn scale(&self) -> Scale {
-        if self.tells_apart() { self.0 } else { Scale::default() }
+        match self {
+            Trial::Embedding(scale) if self.tells_apart() => *scale,
+            _ => Scale::default(),
+        }
     }
 }
 
-/// Loads the model, embeds questions and answers, and looks at every vector.
+/// Loads the model, and looks at what it makes of questions and answers.
 ///
 /// # Errors
 /// `unavailable` with a sentence that says what is wrong.
 pub fn try_out(model: &Model, description: &Description) -> Result<Trial> {
+    match description.kind {
+        Kind::Embedding => embed(model, description),
+        Kind::Reranker => rerank(model, description),
+    }
+}
+
+fn rerank(model: &Model, description: &Description) -> Result<Trial> {
+    let (tokenizer, engine) = (model.tokenizer()?, model.cross_encoder()?);
+    let unusable = |why: String| Error::unavailable(format!("The model does not work: {why}."));
+    let score = |question: &str, answer: &str| {
+        let (ids, second) = tokenizer.encode_pair(question, answer, description.max_tokens, description.family.marks_between());
+        engine.score(ids, second, &mut Scratch::default(), &mut || {}).map_err(&unusable)
+    };
+    let mut all = Vec::new();
+    let mut right = 0;
+    for (place, (question, _)) in PAIRS.iter().enumerate() {
+        let scores = PAIRS.iter().map(|(_, answer)| score(question, answer)).collect::<Result<Vec<f32>>>()?;
+        let others = scores.iter().enumerate().filter(|(other, _)| *other != place).map(|(_, score)| *score);
+        right += usize::from(scores[place] > others.fold(f32::MIN, f32::max));
+        all.extend(scores);
+    }
+    // As long as a pair can be.
+    score(PAIRS[0].0, &PAIRS.map(|(_, answer)| answer).join(" ").repeat(description.max_tokens / 64 + 1))?;
+    if all.iter().all(|score| (score - all[0]).abs() < 1e-6) {
+        return Err(unusable("every pair has the same score".into()));
+    }
+    Ok(Trial::Reranker { right })
+}
+
+/// Embeds, and looks at every vector.
+fn embed(model: &Model, description: &Description) -> Result<Trial> {
     let (tokenizer, engine) = (model.tokenizer()?, model.engine()?);
     let unusable = |why: String| Error::unavailable(format!("The model does not work: {why}."));
     let ids = |prefix: &str, text: &str| tokenizer.encode(&format!("{prefix}{text}"), description.max_tokens);
@@ -72,7 +117,7 @@ pub fn try_out(model: &Model, description: &Description) -> Result<Trial> {
     if vectors[1..].iter().all(|vector| dot(vector, &vectors[0]) > 0.999_99) {
         return Err(unusable("every text has the same vector".into()));
     }
-    Ok(Trial(Scale { related: related / count as f32, unrelated: unrelated / (count * (count - 1)) as f32 }))
+    Ok(Trial::Embedding(Scale { related: related / count as f32, unrelated: unrelated / (count * (count - 1)) as f32 }))
 }
 
 fn dot(left: &[f32], right: &[f32]) -> f32 {
@@ -86,20 +131,20 @@ mod tests {
     #[test]
     fn the_scale_brings_a_model_where_ours_is_and_keeps_the_order() {
         let (ours, e5) = (Scale::default(), Scale { related: 0.85, unrelated: 0.72 });
-        let scale = Trial(e5).scale();
+        let scale = Trial::Embedding(e5).scale();
         for (cosine, expected) in [(0.85, ours.related), (0.72, ours.unrelated), (1.0, 1.0)] {
             assert!((scale.apply(cosine) - expected).abs() < 1e-5, "{cosine}");
         }
         let scaled: Vec<f32> = (-100..=100).map(|value| scale.apply(value as f32 / 100.0)).collect();
         assert!(scaled.is_sorted_by(|left, right| left < right));
-        assert_eq!(Trial(Scale { related: 0.5, unrelated: 0.495 }).scale(), ours);
+        assert_eq!(Trial::Embedding(Scale { related: 0.5, unrelated: 0.495 }).scale(), ours);
         assert_eq!(ours.apply(0.3), 0.3);
     }
 
     #[test]
     fn the_scale_is_that_of_the_model_in_the_executable() {
         let model = Model::builtin();
-        let Trial(found) = try_out(&model, &model.description().unwrap()).unwrap();
+        let Trial::Embedding(found) = try_out(&model, &model.description().unwrap()).unwrap() else { panic!("it embeds") };
         let ours = Scale::default();
         assert!((found.related - ours.related).abs() < 0.01 && (found.unrelated - ours.unrelated).abs() < 0.01, "{found:?}");
     }

@@ -2,7 +2,9 @@
 //!
 //! Two lanes: questions, which a person waits for, and passages, of which there may be a hundred thousand. A worker takes
 //! passages in small batches, by their length, and answers whatever question has come in between two of them and between two
-//! layers of one. Both lanes are bounded: passages wait at the door, questions beyond a thousand are turned away.
+//! layers of one. Both lanes are bounded: passages wait at the door, questions beyond a thousand are turned away. Between the
+//! two stand the pairs that a reranker reads: a person waits for these too, but not for long, and without them there is an
+//! answer all the same; so they give way to questions and go before passages.
 //!
 //! One thread a core, each on a batch of its own, embeds half again as much as all threads on one batch.
 
@@ -24,6 +26,8 @@ use super::{Engine, Scratch};
 const PASSAGES_WAITING: usize = 256;
 /// Questions that may wait: seconds of work for one core.
 const QUESTIONS_WAITING: usize = 1024;
+/// Pairs that may wait: what comes beyond would not be ready in time anyway.
+const PAIRS_WAITING: usize = 256;
 /// Tokens of a batch of passages: enough to make good use of the weights once they are in the cache, little enough that a
 /// layer, which is what a question waits for at most, takes some milliseconds.
 const BATCH_TOKENS: usize = 256;
@@ -31,8 +35,9 @@ const BATCH_TOKENS: usize = 256;
 pub struct Queue {
     lanes: Mutex<Lanes>,
     arrived: Condvar,
-    /// `lanes.questions.len()`, to be looked at between two layers without the lock.
+    /// `lanes.questions.len()` and `lanes.pairs.len()`, to be looked at between two layers without the lock.
     questions: AtomicUsize,
+    pairs: AtomicUsize,
     room: Arc<Semaphore>,
 }
 
@@ -50,6 +55,7 @@ pub struct Embeds {
 #[derive(Default)]
 struct Lanes {
     questions: VecDeque<Job>,
+    pairs: VecDeque<Pair>,
     passages: VecDeque<Job>,
     closed: bool,
 }
@@ -62,12 +68,29 @@ struct Job {
     _place: Option<OwnedSemaphorePermit>,
 }
 
+/// A pair to be scored, whose work sends its score by itself. It may call the function that it is given, for questions.
+pub type Pair = Box<dyn FnOnce(&mut Scratch, &mut dyn FnMut()) + Send>;
+
+/// What a worker computes in, one for each lane, as one may interrupt another.
+#[derive(Default)]
+struct Scratches {
+    passages: Scratch,
+    urgent: Urgent,
+}
+
+#[derive(Default)]
+struct Urgent {
+    pairs: Scratch,
+    questions: Scratch,
+}
+
 impl Queue {
     pub fn start(workers: usize) -> Result<Arc<Queue>> {
         let queue = Arc::new(Queue {
             lanes: Mutex::default(),
             arrived: Condvar::new(),
             questions: AtomicUsize::new(0),
+            pairs: AtomicUsize::new(0),
             room: Arc::new(Semaphore::new(PASSAGES_WAITING)),
         });
         for number in 0..workers {
@@ -86,6 +109,7 @@ impl Queue {
         let mut lanes = self.lanes.lock();
         lanes.closed = true;
         lanes.questions.clear();
+        lanes.pairs.clear();
         lanes.passages.clear();
         self.arrived.notify_all();
     }
@@ -102,6 +126,26 @@ impl Queue {
         }
         self.arrived.notify_one();
         answered.await.map_err(|_| stopped())?
+    }
+
+    /// Takes the pairs of one question, or none of them where too many wait.
+    ///
+    /// # Errors
+    /// `unavailable` where too many wait, or the server ends.
+    pub fn pairs(&self, pairs: Vec<Pair>) -> Result<()> {
+        {
+            let mut lanes = self.lanes.lock();
+            if lanes.closed {
+                return Err(stopped());
+            }
+            if lanes.pairs.len() + pairs.len() > PAIRS_WAITING {
+                return Err(Error::unavailable("Too many passages are waiting to be ranked."));
+            }
+            lanes.pairs.extend(pairs);
+            self.pairs.store(lanes.pairs.len(), Ordering::Release);
+        }
+        self.arrived.notify_all();
+        Ok(())
     }
 
     pub async fn passages(&self, with: &Arc<Embeds>, texts: Vec<String>) -> Result<Vec<Vec<f32>>> {
@@ -121,16 +165,36 @@ impl Queue {
     }
 
     fn work(&self) {
-        let mut for_passages = Scratch::default();
-        let mut for_questions = Scratch::default();
+        let Scratches { mut passages, mut urgent } = Scratches::default();
         loop {
-            self.answer_questions(&mut for_questions);
+            self.do_urgent(&mut urgent);
             let Some(jobs) = self.next_passages() else { return };
-            self.embed(jobs, &mut for_passages, &mut || {
-                if self.questions.load(Ordering::Acquire) > 0 {
-                    self.answer_questions(&mut for_questions);
-                }
-            });
+            self.embed(jobs, &mut passages, &mut || self.do_urgent(&mut urgent));
+        }
+    }
+
+    /// Answers all questions that wait, and scores all pairs.
+    fn do_urgent(&self, scratch: &mut Urgent) {
+        let Urgent { pairs, questions } = scratch;
+        let mut answer = || {
+            if self.questions.load(Ordering::Acquire) > 0 {
+                self.answer_questions(questions);
+            }
+        };
+        answer();
+        while self.pairs.load(Ordering::Acquire) > 0 {
+            let pair = {
+                let mut lanes = self.lanes.lock();
+                let pair = lanes.pairs.pop_front();
+                self.pairs.store(lanes.pairs.len(), Ordering::Release);
+                pair
+            };
+            let Some(pair) = pair else { return };
+            // A worker outlives whatever one pair does to it; whoever waits for the score sees that it does not come.
+            if catch_unwind(AssertUnwindSafe(|| pair(pairs, &mut answer))).is_err() {
+                tracing::error!("a reranking model panicked");
+            }
+            answer();
         }
     }
 
@@ -141,7 +205,7 @@ impl Queue {
             if lanes.closed {
                 return None;
             }
-            if !lanes.questions.is_empty() {
+            if !lanes.questions.is_empty() || !lanes.pairs.is_empty() {
                 return Some(Vec::new());
             }
             let mut jobs: Vec<Job> = Vec::new();
@@ -326,6 +390,41 @@ mod tests {
         let vectors = passages.await.unwrap().unwrap();
         assert_eq!(vectors.concat(), (100..110).map(|n| n as f32).collect::<Vec<_>>());
         assert_eq!(gated.finished.lock()[..3], [5, 100, 101]);
+    }
+
+    #[tokio::test]
+    async fn a_pair_goes_before_passages_and_gives_way_to_questions() {
+        let (queue, gated, open) = start(1);
+        let passages = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.passages((100..104).map(text).collect()).await }
+        });
+        until(|| queue.lanes.lock().passages.len() == 3).await;
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let pair = |number: usize| -> Pair {
+            let done = Arc::clone(&done);
+            Box::new(move |_, between| {
+                assert!(number != 1, "one of them panics");
+                between();
+                done.lock().push(number);
+            })
+        };
+        queue.pairs((0..3).map(pair).collect()).unwrap();
+        let question = tokio::spawn({
+            let queue = Arc::clone(&queue);
+            async move { queue.question(text(5)).await }
+        });
+        until(|| queue.questions.load(Ordering::Acquire) == 1).await;
+        assert!(done.lock().is_empty());
+        drop(open);
+        assert_eq!(question.await.unwrap().unwrap(), [5.0]);
+        // The first batch of passages had begun; it ended after the pairs that it made way for.
+        assert_eq!(passages.await.unwrap().unwrap().concat(), [100.0, 101.0, 102.0, 103.0]);
+        assert_eq!((done.lock().clone(), gated.finished.lock()[..2].to_vec()), (vec![0, 2], vec![5, 100]));
+        // No more than may wait, and all of a question's or none.
+        let many = (0..=PAIRS_WAITING).map(|_| -> Pair { Box::new(|_, _| {}) }).collect();
+        assert_eq!(queue.pairs(many).unwrap_err().code(), crate::error::Code::Unavailable);
+        assert_eq!(queue.pairs.load(Ordering::Acquire), 0);
     }
 
     #[tokio::test]

@@ -2,11 +2,13 @@
 //! and checks each redirect again, so that neither a name nor a redirect leads into a private network.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::BoxFuture};
 use ipnet::IpNet;
 use reqwest::{
     Method, RequestBuilder,
@@ -38,8 +40,20 @@ pub struct Policy {
     airgap: bool,
 }
 
+/// From a name to its addresses, of which the port does not count.
+pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+fn system_lookup() -> Lookup {
+    Arc::new(|host| async move { Ok(tokio::net::lookup_host((host.as_str(), 0)).await?.collect()) }.boxed())
+}
+
 impl Client {
     pub fn new(config: &Config) -> Result<Self> {
+        Self::resolving_with(config, system_lookup())
+    }
+
+    /// The same with another way to resolve names than the system's.
+    pub fn resolving_with(config: &Config, lookup: Lookup) -> Result<Self> {
         let mut policy = Policy::new(&config.egress.allow, config.airgap);
         // A base address that the operator's own file or environment names is allowed, private or not.
         let bases = config.providers.values().map(|provider| provider.base_url.as_deref()).chain([config.twilio.api_base.as_deref()]).chain(config.search.values().map(|search| search.base_url.as_deref()));
@@ -73,7 +87,7 @@ impl Client {
         let build = |redirects| {
             reqwest::Client::builder()
                 .user_agent(concat!("IllumiChat/", env!("CARGO_PKG_VERSION")))
-                .dns_resolver(Arc::new(Guard(Arc::clone(&policy))))
+                .dns_resolver(Arc::new(Guard { policy: Arc::clone(&policy), lookup: Arc::clone(&lookup) }))
                 .redirect(redirects)
                 .connect_timeout(Duration::from_secs(5))
                 .pool_idle_timeout(Duration::from_secs(90))
@@ -203,15 +217,18 @@ fn refused(host: &str) -> Error {
     ))
 }
 
-/// Resolves names and passes on only what may be reached.
-struct Guard(Arc<Policy>);
+/// Resolves names and passes on only what may be reached. The connection is made to what was judged here: nobody asks again.
+struct Guard {
+    policy: Arc<Policy>,
+    lookup: Lookup,
+}
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let policy = Arc::clone(&self.0);
+        let (policy, host) = (Arc::clone(&self.policy), name.as_str().to_owned());
+        let found = (self.lookup)(host.clone());
         Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let found = found.await?;
             // One forbidden address spoils the name: an attacker's server could answer with both kinds.
             if !policy.names_host(&host) && let Some(bad) = found.iter().find(|address| !policy.allows(address.ip())) {
                 tracing::warn!(%host, address = %bad.ip(), "an outgoing request was refused");

@@ -35,7 +35,7 @@ pub const INGEST_JOB: &str = "knowledge.ingest";
 pub const CALIBRATE_JOB: &str = "knowledge.calibrate";
 
 /// Chunks that are embedded and written together.
-const BATCH: usize = 32;
+pub(super) const BATCH: usize = 32;
 /// After this many failures a document is given up, with a sentence for its owner.
 const MOST_ATTEMPTS: i64 = 5;
 
@@ -79,13 +79,22 @@ impl Title {
 }
 
 /// How a text is measured: by the model that takes the fewest of its tokens, while one is to follow another.
-struct Measure {
+#[derive(Clone)]
+pub(super) struct Measure {
     models: Vec<Embedder>,
 }
 
 impl Measure {
-    fn of(app: &App) -> Self {
-        Measure { models: app.embedders.all() }
+    pub(super) fn of(models: Vec<Embedder>) -> Self {
+        Measure { models }
+    }
+
+    /// What is written beside what was cut by it.
+    pub(super) fn name(&self) -> String {
+        let mut names: Vec<String> = self.models.iter().map(Embedder::measure).collect();
+        names.sort();
+        names.dedup();
+        names.join(" + ")
     }
 
     fn most(&self) -> usize {
@@ -108,8 +117,7 @@ fn prepare(extracted: Extracted, title: &Title, max_tokens: usize, count: &dyn F
     Prepared { title, extracted, chunks }
 }
 
-fn prepare_pair(app: &App, pair: QaPhrases) -> Prepared {
-    let measure = Measure::of(app);
+fn prepare_pair(measure: &Measure, pair: QaPhrases) -> Prepared {
     let chunks = chunk_pair(&pair.question, &pair.alternatives, &pair.answer, measure.most(), &|text| measure.count(text));
     let extracted = Extracted { kind: extract::Kind::Json, title: None, url: None, text: pair.answer, blocks: Vec::new() };
     Prepared { title: Title::Given(clean_title(&pair.question)), extracted, chunks }
@@ -150,20 +158,23 @@ async fn fail(app: &App, document: &IngestRow, message: &str) -> Result<()> {
 async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
     let (row, project, now) = (document.row, document.project, app.now());
     app.db.write(move |tx| store::set_processing(tx, row, now)).await?;
-    let prepared = Arc::new(prepare_file(app, document).await?);
-    // While one model is to follow another, new text is embedded with both.
+    // While one model is to follow another, new text is cut for both, and embedded with both.
     let embedders = app.embedders.all();
+    let measure = Measure::of(embedders.clone());
+    let cut_by = measure.name();
+    let prepared = Arc::new(prepare_file(app, document, measure).await?);
     let infos: Vec<ModelInfo> = embedders.iter().map(|embedder| embedder.info().clone()).collect();
     let (described, now) = (prepared.clone(), app.now());
-    let models = app
+    let (models, done) = app
         .db
         .write(move |tx| {
             let kind = described.extracted.kind.mime_type();
             store::set_described(tx, row, described.title.text(), kind, described.extracted.url.as_deref(), described.chunks.len(), now)?;
-            infos.iter().map(|info| Ok(store::register_model(tx, info)?.row)).collect::<Result<Vec<i64>>>()
+            let models = infos.iter().map(|info| Ok(store::register_model(tx, info)?.row)).collect::<Result<Vec<i64>>>()?;
+            Ok((models, store::begin_cut(tx, row, &cut_by)?))
         })
         .await?;
-    let done = usize::try_from(document.chunk_count).unwrap_or_default().min(prepared.chunks.len());
+    let done = done.min(prepared.chunks.len());
     for from in (done..prepared.chunks.len()).step_by(BATCH) {
         let to = (from + BATCH).min(prepared.chunks.len());
         let texts: Vec<String> = prepared.chunks[from..to].iter().map(Chunk::embedded).collect();
@@ -216,15 +227,15 @@ fn tell(tx: &Tx<'_>, ids: &Ids, kind: Kind, document: &IngestRow, now: Timestamp
 ///
 /// # Errors
 /// `bad_request` with a sentence for the document's owner.
-async fn prepare_file(app: &App, document: &IngestRow) -> Result<Prepared> {
+pub(super) async fn prepare_file(app: &App, document: &IngestRow, measure: Measure) -> Result<Prepared> {
     let row = document.row;
     if let Some(pair) = app.db.read(|connection| store::qa_phrases(connection, row))? {
-        return Ok(prepare_pair(app, pair));
+        return Ok(prepare_pair(&measure, pair));
     }
     let (files, sha256) = (file_store(app), document.sha256.clone());
     let bytes = tokio::task::spawn_blocking(move || files.read(&sha256)).await.map_err(Error::internal)??;
     let extracted = extract_apart(app.config.reader.clone(), bytes).await?.map_err(|unreadable| Error::bad_request(unreadable.0))?;
-    let (title, measure) = (Title::of(document), Measure::of(app));
+    let title = Title::of(document);
     let work = tokio::task::spawn_blocking(move || prepare(extracted, &title, measure.most(), &|text| measure.count(text)));
     work.await.map_err(Error::internal)
 }

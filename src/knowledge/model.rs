@@ -238,6 +238,8 @@ pub struct Hit {
     pub keyword: Option<Signal>,
     /// The cosine and its rank.
     pub vector: Option<Signal>,
+    /// What the reranker said of question and passage together, and the rank by it. Where there is one, it decides the order.
+    pub rerank: Option<Signal>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Object, Serialize)]
@@ -258,6 +260,24 @@ pub struct SearchResult {
     /// From which confidence on the question counts as answered by these documents.
     pub min_confidence: f64,
     pub answerable: bool,
+    /// How the best passages were ranked once more; nothing where there is no reranker, or only one signal was asked for.
+    pub reranking: Option<Reranking>,
+}
+
+/// What a reranker did for one question.
+#[derive(Debug, Clone, PartialEq, Eq, Object, Serialize)]
+#[oai(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+pub struct Reranking {
+    /// The model's id.
+    pub model: String,
+    /// How many passages it was given, and how many of them, from the first on, it had read in time. The others stay behind
+    /// these in the order that they were found in.
+    pub passages: i64,
+    pub scored: i64,
+    pub ms: i64,
+    /// Why it read none, where that is not for want of time.
+    pub problem: Option<String>,
 }
 
 /// Which signals a search uses.

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     calibrate::enqueue_calibration,
     chunk::embedded,
+    recut,
     store::{self, Unembedded, VectorSet},
 };
 use crate::{
@@ -70,7 +71,9 @@ pub fn begin(app: &App) -> Result<()> {
     let (wanted, serving) = (app.wanted.clone(), app.embedder());
     let (ids, now) = (app.ids.clone(), app.now());
     let (wanted_info, serving_info) = (wanted.info().clone(), serving.info().clone());
+    let measure = serving.measure();
     let coming = app.db.write_now(move |tx| {
+        store::adopt_cuts(tx, &measure)?;
         for model in registry::list(tx)? {
             if model.id != serving_info.id && model.id != wanted_info.id {
                 retire(tx, &ids, &model, now)?;
@@ -81,6 +84,7 @@ pub fn begin(app: &App) -> Result<()> {
         if serving_info.id == wanted_info.id {
             registry::set_state(tx, serving.row, State::Serving)?;
             ensure(tx, &ids, &Registered { state: State::Serving, ..serving }, now)?;
+            recut::ensure(tx, &ids, &measure, now)?;
             return Ok(false);
         }
         let wanted = store::register_model(tx, &wanted_info)?;
@@ -139,11 +143,15 @@ pub async fn reembed(app: App, job: Job) -> Result<()> {
         .db
         .read_slowly(move |connection| {
             let chunks = store::without_vector(connection, &looked, after, BATCH)?;
-            chunks.into_iter().map(|chunk| Ok((chunk.row, text(connection, &chunk)?))).collect::<Result<Vec<(i64, String)>>>()
+            chunks.into_iter().map(|chunk| Ok((chunk.row, chunk.document, text(connection, &chunk)?))).collect::<Result<Vec<(i64, i64, String)>>>()
         })
         .await?;
-    let Some(last) = batch.last().map(|(row, _)| *row) else { return finish(&app, job, model, embedder).await };
-    let (rows, texts): (Vec<i64>, Vec<String>) = batch.into_iter().unzip();
+    let Some(last) = batch.last().map(|(row, ..)| *row) else { return finish(&app, job, model, embedder).await };
+    if let Some(document) = too_long(&app, &embedder, &batch)? {
+        recut::cut_anew(&app, document, app.embedders.all()).await?;
+        return go_on(&app, job, row, after).await;
+    }
+    let (rows, texts): (Vec<i64>, Vec<String>) = batch.into_iter().map(|(row, _, text)| (row, text)).unzip();
     let vectors = embedder.passages(texts).await?;
     let (ids, now) = (app.ids.clone(), app.now());
     app.db
@@ -158,6 +166,30 @@ pub async fn reembed(app: App, job: Job) -> Result<()> {
                 }
             }
             enqueue(tx, &ids, set.model, last, now)?;
+            jobs::finish(tx, &job.id)
+        })
+        .await?;
+    app.jobs.wake();
+    Ok(())
+}
+
+/// The first document of a batch that has more in a chunk than the model reads, and that was not cut for it yet.
+fn too_long(app: &App, embedder: &Embedder, batch: &[(i64, i64, String)]) -> Result<Option<store::IngestRow>> {
+    let (most, measure) = (embedder.passage_tokens(), embedder.measure());
+    for (_, document, _) in batch.iter().filter(|(.., text)| embedder.count_tokens(text) > most) {
+        let found = app.db.read(|connection| store::find_completed(connection, *document))?;
+        if let Some(document) = found.filter(|document| !document.cut_by.as_deref().unwrap_or_default().split(" + ").any(|one| one == measure)) {
+            return Ok(Some(document));
+        }
+    }
+    Ok(None)
+}
+
+async fn go_on(app: &App, job: Job, model: i64, after: i64) -> Result<()> {
+    let (ids, now) = (app.ids.clone(), app.now());
+    app.db
+        .write(move |tx| {
+            enqueue(tx, &ids, model, after, now)?;
             jobs::finish(tx, &job.id)
         })
         .await?;
@@ -180,6 +212,7 @@ async fn finish(app: &App, job: Job, model: Registered, embedder: Embedder) -> R
                     retire(tx, &ids, &old, now)?;
                 }
                 registry::set_state(tx, model.row, State::Serving)?;
+                recut::ensure(tx, &ids, &embedder.measure(), now)?;
                 // Before the commit: its vectors are whole, and what is measured below is measured with it.
                 embedders.serve(embedder);
                 tracing::info!(model = %model.id, "everything is embedded anew, and questions are asked with the new model");

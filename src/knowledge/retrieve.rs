@@ -83,6 +83,8 @@ pub struct FoundChunk {
     /// Rank and score of the question's own keywords and vector, without the earlier turns.
     pub keyword: Option<(usize, f64)>,
     pub vector: Option<(usize, f64)>,
+    /// Of a question and answer pair: whether it was asked in nearly its own words.
+    pub exact: bool,
 }
 
 /// Where to search.
@@ -113,7 +115,7 @@ pub fn rank(connection: &Connection, scope: Scope<'_>, turns: &[Turn], mode: Mod
         let keyword = ranks(scores.iter().filter(|score| score.keyword > 0.0).map(|score| (score.chunk, score.keyword)));
         let vector = ranks(scores.iter().filter_map(|score| Some((score.chunk, score.cosine?))));
         for score in &scores {
-            let chunk = chunks.entry(score.chunk).or_insert(FoundChunk { chunk: score.chunk, document: score.document, score: 0.0, keyword: None, vector: None });
+            let chunk = chunks.entry(score.chunk).or_insert(FoundChunk { chunk: score.chunk, document: score.document, score: 0.0, keyword: None, vector: None, exact: false });
             chunk.score += turn.weight * score.fused;
             if place == 0 {
                 chunk.keyword = keyword.get(&score.chunk).copied();
@@ -147,6 +149,7 @@ fn prefer_pairs(connection: &Connection, chunks: &mut Vec<FoundChunk>, documents
         let cosine = chunk.vector.map_or(0.0, |(_, cosine)| cosine);
         let sure = ((cosine - PAIR_COSINES.0) / (PAIR_COSINES.1 - PAIR_COSINES.0)).clamp(0.0, 1.0);
         chunk.score += weights.pair * sure;
+        chunk.exact = sure >= 0.5;
         let entry = best.entry(chunk.document).or_insert((chunk.chunk, chunk.score));
         if chunk.score > entry.1 {
             *entry = (chunk.chunk, chunk.score);

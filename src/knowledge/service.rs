@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::{
     ingest::INGEST_JOB,
-    model::{Document, Mode, Project, ProjectStatus, SearchResult, Source, Visibility, check_description, check_project_name, clean_title, title_from_filename},
-    retrieve::{self, Scope, Turn, Weights},
+    model::{Document, Hit, Mode, Project, ProjectStatus, SearchResult, Source, Visibility, check_description, check_project_name, clean_title, title_from_filename},
+    rerank,
+    retrieve::{self, FoundChunk, Scope, Turn, Weights},
     store::{self, NewDocument},
 };
 use crate::{
@@ -237,27 +238,37 @@ pub async fn search(app: &App, workspace_id: &str, project_ids: &[String], quest
         let vector = if options.mode == Mode::Keyword { None } else { Some(embedder.query(&text).await?) };
         turns.push(Turn { text, vector, weight });
     }
-    let (workspace_id, project_ids, options, model_id) = (workspace_id.to_owned(), project_ids.to_vec(), options.clone(), embedder.info().id.clone());
+    let reranker = app.reranker.as_ref().filter(|_| options.mode == Mode::Hybrid);
+    let candidates = reranker.map_or(options.limit, |_| options.limit.max(app.config.rerank.passages));
+    let (workspace_id, project_ids, searched, model_id) = (workspace_id.to_owned(), project_ids.to_vec(), options.clone(), embedder.info().id.clone());
     let codes = app.codes.clone();
-    app.db
+    let (mut found, mut result) = app
+        .db
         .read_slowly(move |connection| {
             let projects = store::project_rows(connection, &workspace_id, &project_ids)?;
             // No document has been read with this model yet: then there are no vectors, and no row has this number.
             let model = store::model_row(connection, &model_id)?.unwrap_or_default();
             let scope = Scope { projects: &projects, model, codes: &codes, without: None };
-            let ranking = retrieve::rank(connection, scope, &turns, options.mode, &options.weights)?;
-            let mut data = Vec::with_capacity(options.limit);
-            for found in ranking.chunks.iter().take(options.limit) {
-                data.extend(store::show_chunk(connection, found)?);
+            let ranking = retrieve::rank(connection, scope, &turns, searched.mode, &searched.weights)?;
+            let mut found: Vec<(FoundChunk, Hit)> = Vec::with_capacity(candidates);
+            for chunk in ranking.chunks.iter().take(candidates) {
+                found.extend(store::show_chunk(connection, chunk)?.map(|hit| (*chunk, hit)));
             }
-            let min_confidence = match options.min_confidence {
+            let min_confidence = match searched.min_confidence {
                 Some(given) => given,
                 None => calibrated(connection, &projects)?,
             };
-            let answerable = !data.is_empty() && ranking.confidence >= min_confidence;
-            Ok(SearchResult { data, confidence: ranking.confidence, min_confidence, answerable })
+            let answerable = !found.is_empty() && ranking.confidence >= min_confidence;
+            Ok((found, SearchResult { data: Vec::new(), confidence: ranking.confidence, min_confidence, answerable, reranking: None }))
         })
-        .await
+        .await?;
+    if let Some(reranker) = reranker
+        && found.len() > 1
+    {
+        result.reranking = Some(rerank::rerank(app, reranker, &rerank::asked(question), &mut found, rerank::limit(app)).await);
+    }
+    result.data = found.into_iter().map(|(_, hit)| hit).take(options.limit).collect();
+    Ok(result)
 }
 
 /// Of several projects the most permissive: what one of them answers is answered.

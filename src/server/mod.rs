@@ -110,7 +110,7 @@ const KEEP_DELIVERIES: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Who handles which kind of job.
 pub fn handlers(app: &App, answers: &Answers) -> Handlers {
     let (ingesting, calibrating, crawling, removing, importing, checking) = (app.clone(), app.clone(), app.clone(), app.clone(), app.clone(), app.clone());
-    let (embedding, retiring) = (app.clone(), app.clone());
+    let (embedding, cutting, retiring) = (app.clone(), app.clone(), app.clone());
     let (escalating, waking, site) = (app.clone(), app.clone(), (app.clone(), answers.clone()));
     let titling = app.clone();
     let (texting, sending, saying) = ((app.clone(), answers.clone()), app.clone(), app.clone());
@@ -120,6 +120,7 @@ pub fn handlers(app: &App, answers: &Answers) -> Handlers {
         .with(knowledge::INGEST_JOB, move |job| knowledge::ingest(ingesting.clone(), job))
         .with(knowledge::CALIBRATE_JOB, move |job| knowledge::calibrate(calibrating.clone(), job))
         .with(knowledge::REEMBED_JOB, move |job| knowledge::reembed::reembed(embedding.clone(), job))
+        .with(knowledge::RECUT_JOB, move |job| knowledge::recut::recut(cutting.clone(), job))
         .with(knowledge::TAKE_OUT_JOB, move |job| knowledge::reembed::take_out(retiring.clone(), job))
         .with(knowledge::CRAWL_JOB, move |job| knowledge::crawl(crawling.clone(), job))
         .with(workspaces::REMOVE_JOB, move |job| knowledge::remove_workspace(emptying.clone(), job))

@@ -312,7 +312,7 @@ async fn help_centre(app: &TestApp, owner: &Client) -> (String, String) {
 }
 
 /// What each model has embedded, by the first part of its id.
-fn embedded(app: &TestApp) -> Vec<(String, String, i64, i64)> {
+pub(super) fn embedded(app: &TestApp) -> Vec<(String, String, i64, i64)> {
     let all = app.app.db.read(reembed::progress).unwrap();
     all.into_iter().map(|of| (of.model.split('@').next().unwrap().to_owned(), serde_json::to_value(of.state).unwrap().as_str().unwrap().to_owned(), of.embedded, of.chunks)).collect()
 }
@@ -327,7 +327,7 @@ async fn by_vector(owner: &Client, search: &str, query: &str) -> Vec<String> {
     found["data"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap().to_owned()).collect()
 }
 
-fn add_tiny(folder: &tempfile::TempDir, name: &str, tiny: &Tiny) {
+pub(super) fn add_tiny(folder: &tempfile::TempDir, name: &str, tiny: &Tiny) {
     let from = folder.path().join(format!("from-{name}"));
     tiny.write(&from);
     Library::new(folder.path().join("data/models")).add(name, &from, "a test", &Wishes::default()).unwrap();
@@ -468,7 +468,7 @@ fn weights_of(folder: &tempfile::TempDir) -> std::path::PathBuf {
 }
 
 /// Whether every model's tables agree with the chunks and with each other.
-fn is_sound(app: &TestApp) -> bool {
+pub(super) fn is_sound(app: &TestApp) -> bool {
     app.app
         .db
         .read(|connection| {

@@ -25,7 +25,8 @@ type Page = (u16, Vec<(String, String)>, String);
 
 /// A web server of a few pages, by path.
 #[derive(Clone)]
-struct Site {
+pub(super) struct Site {
+    host: &'static str,
     port: u16,
     pages: Arc<Mutex<HashMap<String, Page>>>,
     asked: Arc<Mutex<Vec<String>>>,
@@ -33,8 +34,12 @@ struct Site {
 
 impl Site {
     async fn start() -> Site {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let site = Site { port: listener.local_addr().unwrap().port(), pages: Arc::default(), asked: Arc::default() };
+        Site::start_at("127.0.0.1", 0).await
+    }
+
+    pub(super) async fn start_at(host: &'static str, port: u16) -> Site {
+        let listener = TcpListener::bind((host, port)).await.unwrap();
+        let site = Site { host, port: listener.local_addr().unwrap().port(), pages: Arc::default(), asked: Arc::default() };
         let serving = site.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -68,20 +73,20 @@ impl Site {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}:{}{path}", self.host, self.port)
     }
 
-    fn put(&self, path: &str, status: u16, headers: &[(&str, &str)], body: &str) {
+    pub(super) fn put(&self, path: &str, status: u16, headers: &[(&str, &str)], body: &str) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         self.pages.lock().insert(path.to_owned(), (status, headers, body.to_owned()));
     }
 
-    fn page(&self, path: &str, title: &str, body: &str) {
+    pub(super) fn page(&self, path: &str, title: &str, body: &str) {
         let html = format!("<html><head><title>{title}</title></head><body><nav><a href='/'>Home</a></nav><main><h1>{title}</h1>{body}</main></body></html>");
         self.put(path, 200, &[("content-type", "text/html")], &html);
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock())
     }
 
@@ -98,12 +103,12 @@ async fn sources(client: &Client) -> String {
 }
 
 /// The source once its run is over.
-async fn synced(app: &TestApp, client: &Client, path: &str, source: &Value) -> Value {
+pub(super) async fn synced(app: &TestApp, client: &Client, path: &str, source: &Value) -> Value {
     app.drain().await;
     client.get(&format!("{path}/{}", source["id"].as_str().unwrap())).await.expect(200)
 }
 
-async fn titles(client: &Client, path: &str) -> Vec<String> {
+pub(super) async fn titles(client: &Client, path: &str) -> Vec<String> {
     let documents = client.get(&path.replace("/sources", "/documents")).await.expect(200);
     let mut titles: Vec<String> = documents["data"].as_array().unwrap().iter().map(|document| document["title"].as_str().unwrap().to_owned()).collect();
     titles.sort();
@@ -237,7 +242,11 @@ async fn a_page_is_fetched_once_or_followed() {
 
 /// A port that counts who connects.
 async fn canary() -> (u16, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    canary_at("0.0.0.0").await
+}
+
+pub(super) async fn canary_at(host: &str) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let count = Arc::new(AtomicUsize::new(0));
     let counting = count.clone();
@@ -288,11 +297,18 @@ async fn nothing_private_is_ever_reached() {
         owner.post(&path, json!({"url": site.url(&format!("/m{number}")), "kind": "sitemap"})).await.expect(201);
         site.page(&format!("/c{number}"), "Page", &format!("<base href='{target}'><a href='{target}'>a</a><a href='/r{number}'>b</a><img src='{target}'><link rel=canonical href='{target}'>"));
         owner.post(&path, json!({"url": site.url(&format!("/c{number}")), "kind": "crawl", "maxPages": 3})).await.expect(201);
+        site.put(&format!("/i{number}"), 200, &[], &format!("<sitemapindex><sitemap><loc>{target}</loc></sitemap><sitemap><loc>{}</loc></sitemap></sitemapindex>", site.url(&format!("/r{number}"))));
+        owner.post(&path, json!({"url": site.url(&format!("/i{number}")), "kind": "sitemap"})).await.expect(201);
+        site.put(&format!("/p{number}"), 308, &[("location", &format!("/r{number}"))], "");
+        owner.post(&documents, json!({"url": site.url(&format!("/p{number}"))})).await.expect_error(400, "bad_request:api");
     }
+    // A robots.txt may name sitemaps.
+    let named: String = targets.iter().map(|target| format!("Sitemap: {target}sitemap.xml\n")).collect();
+    site.put("/robots.txt", 200, &[], &format!("User-agent: *\nAllow: /\n{named}"));
     assert!(saved <= 15, "a literal address is refused when it is saved; only names wait until they are used: {saved}");
     app.drain().await;
     // Now the robots.txt itself leads there.
-    for target in targets.iter().take(12) {
+    for target in &targets {
         site.put("/robots.txt", 301, &[("location", target)], "");
         let source = owner.post(&path, json!({"url": site.url(&format!("/robots?{}", site.asked().len())), "kind": "page"})).await;
         if source.status == 201 {

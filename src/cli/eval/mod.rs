@@ -33,7 +33,7 @@ use crate::{
     knowledge::{
         self, NewFile,
         model::{Mode, Source},
-        retrieve::{self, Scope, Turn, Weights},
+        retrieve::{self, Ranking, Scope, Turn, Weights},
         store,
     },
     server::handlers,
@@ -75,7 +75,7 @@ pub(super) struct Retrieval {
     /// Print the questions whose first document is a wrong one
     #[arg(long)]
     misses: bool,
-    /// End with 1 where a figure of hybrid is lower: `ndcg10=0.80`
+    /// End with 1 where a figure of hybrid, or of hybrid+rerank where it was measured, is lower: `ndcg10=0.80`
     #[arg(long, value_name = "FIGURE=VALUE")]
     fail_under: Option<String>,
     /// Try other weights: `vector=0.6,page=1,phrase=0.3,header=3,history=0.5`
@@ -88,16 +88,22 @@ enum Modes {
     Keyword,
     Vector,
     Hybrid,
+    /// Hybrid, with its best passages ranked once more by the reranker of the models folder
+    #[value(name = "hybrid+rerank")]
+    Reranked,
     All,
 }
 
 impl Modes {
-    fn list(self) -> Vec<Mode> {
+    /// Each with whether it is reranked. All of them are also reranked where there is a model for it.
+    fn list(self, has_reranker: bool) -> Vec<(Mode, bool)> {
         match self {
-            Modes::Keyword => vec![Mode::Keyword],
-            Modes::Vector => vec![Mode::Vector],
-            Modes::Hybrid => vec![Mode::Hybrid],
-            Modes::All => vec![Mode::Keyword, Mode::Vector, Mode::Hybrid],
+            Modes::Keyword => vec![(Mode::Keyword, false)],
+            Modes::Vector => vec![(Mode::Vector, false)],
+            Modes::Hybrid => vec![(Mode::Hybrid, false)],
+            Modes::Reranked => vec![(Mode::Hybrid, false), (Mode::Hybrid, true)],
+            Modes::All if has_reranker => vec![(Mode::Keyword, false), (Mode::Vector, false), (Mode::Hybrid, false), (Mode::Hybrid, true)],
+            Modes::All => vec![(Mode::Keyword, false), (Mode::Vector, false), (Mode::Hybrid, false)],
         }
     }
 }
@@ -153,8 +159,14 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
     let mut config = common.load(&[])?.config;
     start_log(&config, "warn")?;
     let scratch = tempfile::tempdir()?;
+    config.models = Some(config.models_dir());
     config.data_dir = options.keep.clone().unwrap_or_else(|| scratch.path().join("data"));
     let app = App::open(config, Clock::system(), Ids::system())?;
+    if let Some(reranker) = &app.reranker {
+        reranker.load().await?;
+    } else if options.mode == Modes::Reranked {
+        return Err(Error::bad_request("There is no reranker to measure. `illumichat models add` adds one, and `rerank.model` names it where there are several."));
+    }
     let indexed = index(app, &dataset).await?;
     let model_id = indexed.app.embedder().info().id.clone();
     let model = indexed.app.db.read(|connection| store::model_row(connection, &model_id))?.unwrap_or_default();
@@ -165,12 +177,15 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
     for question in &dataset.questions {
         all_turns.push(embed(&indexed.app, question, options.history, &weights).await?);
     }
-    for mode in options.mode.list() {
+    for (mode, is_reranked) in options.mode.list(indexed.app.reranker.is_some()) {
         let mut outcomes = Vec::new();
         for (question, (turns, embedding_time)) in dataset.questions.iter().zip(&all_turns) {
             let started = now();
             let scope = Scope { projects: &[indexed.project], model, codes: &indexed.app.codes, without: None };
-            let ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, mode, &weights))?;
+            let mut ranking = indexed.app.db.read(|connection| retrieve::rank(connection, scope, turns, mode, &weights))?;
+            if is_reranked {
+                rerank(&indexed.app, question, options.history, &mut ranking).await?;
+            }
             let time = started.elapsed() + if mode == Mode::Keyword { Duration::ZERO } else { *embedding_time };
             let ranked: Vec<&str> = ranking.documents.iter().filter_map(|(row, _)| indexed.name_of(*row, question)).collect();
             let outcome = Outcome::of(&ranked, &question.relevant, options.k, time);
@@ -180,13 +195,14 @@ async fn retrieval(common: &Common, options: Retrieval) -> Result<()> {
             outcomes.push(outcome);
         }
         ndcg_by_question = dataset.questions.iter().zip(&outcomes).map(|(question, outcome)| (question.id.clone(), outcome.ndcg)).collect();
-        modes.insert(name(mode), Figures::of(&outcomes));
+        modes.insert(name(mode, is_reranked), Figures::of(&outcomes));
     }
     let baseline = options.baseline.as_deref().map(|file| baseline::compare(file, &dataset.name, &ndcg_by_question)).transpose()?;
     let tuned = if options.tune { Some(tune::tune(&indexed, &dataset, &all_turns, model, &weights, options.k)?) } else { None };
     let holes = if options.holes { Some(holes(&indexed, &dataset, &all_turns, model, &weights).await?) } else { None };
     let settings = json!({
         "k": options.k, "history": options.history,
+        "rerank": indexed.app.reranker.as_ref().map(|reranker| json!({"model": reranker.id(), "passages": indexed.app.config.rerank.passages, "timeoutMs": indexed.app.config.rerank.timeout_ms})),
         "weights": {"vector": weights.vector, "keyword": weights.keyword, "header": weights.header, "phrase": weights.phrase, "page": weights.page, "history": weights.history, "coverage": weights.coverage},
     });
     let report = Report { dataset: dataset.name, model: model_id, settings, questions: dataset.questions.len(), modes, holes, baseline, tuned, ndcg_by_question, index: indexed.index };
@@ -269,6 +285,27 @@ async fn embed(app: &App, question: &Question, history: bool, weights: &Weights)
     Ok((turns, time))
 }
 
+/// Puts the documents in the order of their passages, ranked once more; without a limit on time, so that the same question gives
+/// the same figure on every machine.
+async fn rerank(app: &App, question: &Question, history: bool, ranking: &mut Ranking) -> Result<()> {
+    let Some(reranker) = &app.reranker else { return Ok(()) };
+    let mut found = app.db.read(|connection| {
+        let best = ranking.chunks.iter().take(app.config.rerank.passages);
+        best.filter_map(|chunk| store::show_chunk(connection, chunk).transpose().map(|hit| Ok((*chunk, hit?)))).collect::<Result<Vec<_>>>()
+    })?;
+    let earlier = if history { question.earlier.clone() } else { Vec::new() };
+    let asked = knowledge::rerank::asked(&knowledge::Question { text: question.text.clone(), earlier, resolved: None });
+    let done = knowledge::rerank::rerank(app, reranker, &asked, &mut found, Duration::from_secs(600)).await;
+    if let Some(problem) = done.problem {
+        return Err(Error::unavailable(problem));
+    }
+    // What was reranked comes first, then the rest as it was.
+    let first: Vec<i64> = found.iter().map(|(chunk, _)| chunk.document).collect();
+    let place = |document: i64| first.iter().position(|first| *first == document).unwrap_or(first.len());
+    ranking.documents.sort_by_key(|(document, _)| place(*document));
+    Ok(())
+}
+
 /// Asks every question twice: with its documents there, and with them taken out.
 async fn holes(indexed: &Indexed, dataset: &Dataset, all_turns: &[(Vec<Turn>, Duration)], model: i64, weights: &Weights) -> Result<Holes> {
     let (mut answered, mut unanswered) = (Vec::new(), Vec::new());
@@ -289,13 +326,16 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn name(mode: Mode) -> &'static str {
+fn name(mode: Mode, is_reranked: bool) -> &'static str {
     match mode {
+        Mode::Hybrid if is_reranked => RERANKED,
         Mode::Hybrid => "hybrid",
         Mode::Keyword => "keyword",
         Mode::Vector => "vector",
     }
 }
+
+const RERANKED: &str = "hybrid+rerank";
 
 fn parse_weights(text: Option<&str>) -> Result<Weights> {
     let mut weights = Weights::default();
@@ -324,11 +364,11 @@ fn print_table(report: &Report) -> Result<()> {
         report.index.seconds,
         report.index.bytes as f64 / 1e6
     ))?;
-    print_line("mode      nDCG@10  95 %           recall@1  @5     @10    MRR@10  hit@1   p50 ms  p95 ms")?;
-    for mode in ["keyword", "vector", "hybrid"] {
+    print_line("mode           nDCG@10  95 %           recall@1  @5     @10    MRR@10  hit@1   p50 ms  p95 ms")?;
+    for mode in ["keyword", "vector", "hybrid", RERANKED] {
         if let Some(f) = report.modes.get(mode) {
             print_line(&format!(
-                "{mode:<9} {:.4}   {:.3} – {:.3}  {:.3}     {:.3}  {:.3}  {:.3}   {:.3}  {:>6.1}  {:>6.1}",
+                "{mode:<14} {:.4}   {:.3} – {:.3}  {:.3}     {:.3}  {:.3}  {:.3}   {:.3}  {:>6.1}  {:>6.1}",
                 f.ndcg10, f.ci95[0], f.ci95[1], f.recall1, f.recall5, f.recall10, f.mrr10, f.hit1, f.p50_ms, f.p95_ms
             ))?;
         }
@@ -363,7 +403,7 @@ fn check(report: &Report, fail_under: Option<&str>) -> Result<()> {
     let wrong = || Error::bad_request(format!("`{text}` is not of the form `ndcg10=0.80`."));
     let (figure, least) = text.split_once('=').ok_or_else(wrong)?;
     let least: f64 = least.parse().map_err(|_| wrong())?;
-    let figures = report.modes.get("hybrid").or_else(|| report.modes.values().next()).ok_or_else(wrong)?;
+    let figures = report.modes.get(RERANKED).or_else(|| report.modes.get("hybrid")).or_else(|| report.modes.values().next()).ok_or_else(wrong)?;
     let figure = figure.replace('@', "");
     let value = serde_json::to_value(figures)?.get(&figure).and_then(Value::as_f64).ok_or_else(wrong)?;
     if value < least { Err(Error::conflict(format!("{figure} is {value:.4}, less than {least}."))) } else { Ok(()) }

@@ -42,6 +42,11 @@ pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result
     if changed == 0 {
         return Ok(false);
     }
+    insert_chunks(tx, append)?;
+    Ok(true)
+}
+
+fn insert_chunks(tx: &Tx<'_>, append: &Append<'_>) -> Result<()> {
     // A model may have gone meanwhile: what it made is of no use then.
     let mut sets: Vec<(VectorSet, &Vec<Vec<f32>>)> = Vec::new();
     for (model, vectors) in append.vectors {
@@ -67,7 +72,35 @@ pub fn append_chunks(tx: &Tx<'_>, append: &Append<'_>, now: Timestamp) -> Result
             put_vector(tx, set, row, append.project, &vectors[place])?;
         }
     }
-    Ok(true)
+    Ok(())
+}
+
+/// Puts all chunks of a document that is read whole in place of those that it has.
+pub fn replace_chunks(tx: &Tx<'_>, append: &Append<'_>) -> Result<()> {
+    remove_chunks(tx, append.document, -SUPERSEDED..SUPERSEDED)?;
+    let (count, tokens) = (append.chunks.len(), append.chunks.iter().map(|chunk| chunk.tokens).sum::<usize>());
+    tx.prepare_cached("update documents set chunk_count = ?2, chunks_expected = ?2, token_count = ?3 where row = ?1")?
+        .execute((append.document, i64::try_from(count).unwrap_or(i64::MAX), i64::try_from(tokens).unwrap_or(i64::MAX)))?;
+    insert_chunks(tx, append)
+}
+
+/// Whether a document's chunks are these.
+pub fn has_chunks(connection: &Connection, document: i64, chunks: &[Chunk]) -> Result<bool> {
+    let mut statement = connection.prepare_cached("select header, body, first_character from chunks where document = ?1 and ordinal >= 0 order by ordinal")?;
+    let mut rows = statement.query([document])?;
+    for chunk in chunks {
+        let Some(row) = rows.next()? else { return Ok(false) };
+        let (header, body, start): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if header != chunk.header || body != chunk.text || start != chunk.start as i64 {
+            return Ok(false);
+        }
+    }
+    Ok(rows.next()?.is_none())
+}
+
+/// Takes out what has been read so far of a document that is being read; what it had before stays.
+pub fn remove_read_chunks(tx: &Tx<'_>, document: i64) -> Result<()> {
+    remove_chunks(tx, document, 0..SUPERSEDED)
 }
 
 /// The last step: the page as a whole becomes findable, and the document is completed.
@@ -179,6 +212,7 @@ pub fn show_chunk(connection: &Connection, found: &FoundChunk) -> Result<Option<
                 score: found.score,
                 keyword: signal(found.keyword),
                 vector: signal(found.vector),
+                rerank: None,
             })
         })
         .optional()?)

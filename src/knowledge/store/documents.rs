@@ -143,27 +143,68 @@ pub struct IngestRow {
     pub filename: Option<String>,
     pub sha256: String,
     pub status: Status,
-    pub chunk_count: i64,
+    /// See the migration 0021.
+    pub cut_by: Option<String>,
+}
+
+const INGEST: &str = "select row, id, workspace_id, project, title, title_is_given, filename, sha256, status, cut_by from documents";
+
+fn read_ingest(row: &Row<'_>) -> rusqlite::Result<IngestRow> {
+    Ok(IngestRow {
+        row: row.get(0)?,
+        id: row.get(1)?,
+        workspace_id: row.get(2)?,
+        project: row.get(3)?,
+        title: row.get(4)?,
+        title_is_given: row.get(5)?,
+        filename: row.get(6)?,
+        sha256: row.get(7)?,
+        status: row.get(8)?,
+        cut_by: row.get(9)?,
+    })
 }
 
 pub fn find_ingest(connection: &Connection, workspace_id: &str, id: &str) -> Result<Option<IngestRow>> {
-    Ok(connection
-        .prepare_cached("select row, project, title, title_is_given, filename, sha256, status, chunk_count from documents where workspace_id = ?1 and id = ?2")?
-        .query_row((workspace_id, id), |row| {
-            Ok(IngestRow {
-                row: row.get(0)?,
-                id: id.to_owned(),
-                workspace_id: workspace_id.to_owned(),
-                project: row.get(1)?,
-                title: row.get(2)?,
-                title_is_given: row.get(3)?,
-                filename: row.get(4)?,
-                sha256: row.get(5)?,
-                status: row.get(6)?,
-                chunk_count: row.get(7)?,
-            })
-        })
-        .optional()?)
+    Ok(connection.prepare_cached(&format!("{INGEST} where workspace_id = ?1 and id = ?2"))?.query_row((workspace_id, id), read_ingest).optional()?)
+}
+
+/// A document that is read whole, by its row.
+pub fn find_completed(connection: &Connection, document: i64) -> Result<Option<IngestRow>> {
+    Ok(connection.prepare_cached(&format!("{INGEST} where row = ?1 and status = 'completed'"))?.query_row([document], read_ingest).optional()?)
+}
+
+/// The next document after `after` that is read whole and was not cut by this measure.
+pub fn next_cut_otherwise(connection: &Connection, after: i64, measure: &str) -> Result<Option<IngestRow>> {
+    let mut statement = connection.prepare_cached(&format!("{INGEST} where row > ?1 and status = 'completed' and cut_by is not ?2 order by row limit 1"))?;
+    Ok(statement.query_row((after, measure), read_ingest).optional()?)
+}
+
+/// What was cut before anybody wrote down how was cut by this measure.
+pub fn adopt_cuts(tx: &Tx<'_>, measure: &str) -> Result<()> {
+    tx.prepare_cached("update documents set cut_by = ?1 where cut_by is null and status = 'completed'")?.execute([measure])?;
+    Ok(())
+}
+
+/// Writes down by what measure a document is being cut, and answers how many of its chunks are there. Those that another measure cut
+/// before the reading was interrupted are no beginning for this one.
+pub fn begin_cut(tx: &Tx<'_>, document: i64, measure: &str) -> Result<usize> {
+    let (chunks, by): (i64, Option<String>) =
+        tx.prepare_cached("select chunk_count, cut_by from documents where row = ?1")?.query_row([document], |row| Ok((row.get(0)?, row.get(1)?))).optional()?.unwrap_or_default();
+    if by.as_deref() == Some(measure) || chunks == 0 {
+        tx.prepare_cached("update documents set cut_by = ?2 where row = ?1")?.execute((document, measure))?;
+        return Ok(usize::try_from(chunks).unwrap_or_default());
+    }
+    super::remove_read_chunks(tx, document)?;
+    tx.prepare_cached("update documents set cut_by = ?2, chunk_count = 0, token_count = 0 where row = ?1 and status = 'processing'")?.execute((document, measure))?;
+    Ok(0)
+}
+
+/// Writes down that a document stands as this measure cuts it, where nothing else has happened to it.
+pub fn set_cut(tx: &Tx<'_>, document: &IngestRow, measure: &str) -> Result<bool> {
+    let changed = tx
+        .prepare_cached("update documents set cut_by = ?3 where row = ?1 and status = 'completed' and cut_by is ?2")?
+        .execute((document.row, &document.cut_by, measure))?;
+    Ok(changed > 0)
 }
 
 pub fn set_processing(tx: &Tx<'_>, document: i64, now: Timestamp) -> Result<()> {

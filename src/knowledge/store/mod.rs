@@ -9,13 +9,15 @@ mod sources;
 mod removal;
 mod vectors;
 
-pub use chunks::{Append, append_chunks, delete_chunks, finish_document, list_chunks, sample_chunks, show_chunk, supersede_chunks};
+pub use chunks::{
+    Append, append_chunks, delete_chunks, finish_document, has_chunks, list_chunks, remove_read_chunks, replace_chunks, sample_chunks, show_chunk, supersede_chunks,
+};
 pub use vectors::{
     Unembedded, VectorSet, all_sets, count_vectors, each_vector_after, every_project, find_set, model_row, progress, project_of_chunk, put_vector, register_model, take_out, vector_counts, without_vector,
 };
 pub use documents::{
-    DocumentFilter, IngestRow, NewDocument, delete_document, document_rows, find_by_bytes, find_document, find_ingest, insert_document, is_busy, list_documents,
-    rename_document, replace_bytes, reset_document, set_described, set_failed, set_processing,
+    DocumentFilter, IngestRow, NewDocument, adopt_cuts, begin_cut, delete_document, document_rows, find_by_bytes, find_completed, find_document, find_ingest, insert_document,
+    is_busy, list_documents, next_cut_otherwise, rename_document, replace_bytes, reset_document, set_cut, set_described, set_failed, set_processing,
 };
 pub use members::{delete_member, is_editor, list_members, put_member};
 pub use removal::{delete_assistants, delete_workspace, files_of_workspace, workspace_projects};

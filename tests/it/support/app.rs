@@ -12,6 +12,7 @@ use illumichat::{
     clock::Clock,
     config::Config,
     embed::Model,
+    http::{self, client::Lookup},
     ids::Ids,
     server::{Server, bind, handlers},
     workspaces::service,
@@ -41,15 +42,21 @@ impl TestApp {
 
     /// For tests that start a server again on a folder that another one has used.
     pub async fn in_folder(folder: tempfile::TempDir, clock: Clock, change: impl FnOnce(&mut Config)) -> TestApp {
-        Self::open(folder, clock, Model::deterministic(), change).await
+        Self::open(folder, clock, Model::deterministic(), change, |_| {}).await
+    }
+
+    /// With other addresses behind the names than the system's.
+    pub async fn resolving(lookup: Lookup, change: impl FnOnce(&mut Config)) -> TestApp {
+        let adjust = |app: &mut App| app.client = http::Client::resolving_with(&app.config, lookup).unwrap();
+        Self::open(tempfile::tempdir().unwrap(), Clock::system(), Model::deterministic(), change, adjust).await
     }
 
     /// With another embedding model than the small deterministic one.
     pub async fn with_model(model: Model, clock: Clock, change: impl FnOnce(&mut Config)) -> TestApp {
-        Self::open(tempfile::tempdir().unwrap(), clock, model, change).await
+        Self::open(tempfile::tempdir().unwrap(), clock, model, change, |_| {}).await
     }
 
-    async fn open(folder: tempfile::TempDir, clock: Clock, model: Model, change: impl FnOnce(&mut Config)) -> TestApp {
+    async fn open(folder: tempfile::TempDir, clock: Clock, model: Model, change: impl FnOnce(&mut Config), adjust: impl FnOnce(&mut App)) -> TestApp {
         let mut config = Config { data_dir: folder.path().join("data"), listen: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
         config.limits.enabled = false;
         (config.chat.titles, config.chat.rewrite_questions) = (false, false);
@@ -57,7 +64,8 @@ impl TestApp {
         change(&mut config);
         let listener = bind(config.listen).await.unwrap();
         config.listen = listener.local_addr().unwrap();
-        let app = App::open_with_model(config, clock, Ids::system(), model).unwrap();
+        let mut app = App::open_with_model(config, clock, Ids::system(), model).unwrap();
+        adjust(&mut app);
         let server = Server::start(&app, listener).unwrap();
         let url = format!("http://{}", server.address);
         let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap();

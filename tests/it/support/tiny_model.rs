@@ -19,11 +19,15 @@ pub struct Tiny {
     pub prefix: &'static str,
     pub seed: u64,
     pub half: bool,
+    /// Whether it reads pairs and ends in one number.
+    pub reranker: bool,
+    /// How many words it has, where that is not as many as its tokenizer of letters.
+    pub words: Option<usize>,
 }
 
 impl Tiny {
     pub fn bert(width: usize, heads: usize) -> Tiny {
-        Tiny { kind: "bert", width, heads, layers: 2, activation: "gelu", prefix: "", seed: 7, half: false }
+        Tiny { kind: "bert", width, heads, layers: 2, activation: "gelu", prefix: "", seed: 7, half: false, reranker: false, words: None }
     }
 
     pub fn xlm_roberta(width: usize, heads: usize) -> Tiny {
@@ -41,13 +45,22 @@ impl Tiny {
 
     pub const POSITIONS: usize = 130;
 
+    fn words(&self) -> usize {
+        self.words.unwrap_or_else(|| vocabulary(self.kind).len())
+    }
+
     pub fn config(&self) -> Value {
-        json!({
+        let mut config = json!({
             "model_type": self.kind, "hidden_size": self.width, "num_hidden_layers": self.layers, "num_attention_heads": self.heads,
-            "intermediate_size": self.intermediate(), "hidden_act": self.activation, "layer_norm_eps": 1e-5, "vocab_size": vocabulary(self.kind).len(),
+            "intermediate_size": self.intermediate(), "hidden_act": self.activation, "layer_norm_eps": 1e-5, "vocab_size": self.words(),
             "max_position_embeddings": Self::POSITIONS, "type_vocab_size": 2, "pad_token_id": if self.kind == "bert" { 0 } else { 1 },
             "position_embedding_type": "absolute", "hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1, "initializer_range": 0.02,
-        })
+        });
+        if self.reranker {
+            config["architectures"] = json!([if self.kind == "bert" { "BertForSequenceClassification" } else { "XLMRobertaForSequenceClassification" }]);
+            config["id2label"] = json!({"0": "LABEL_0"});
+        }
+        config
     }
 
     /// The three files that a model must have.
@@ -58,12 +71,53 @@ impl Tiny {
         fs::write(folder.join("model.safetensors"), self.weights()).unwrap();
     }
 
+    /// A reranker whose score rises with the share of one letter among all tokens, and with nothing else.
+    pub fn write_counting(folder: &Path, letter: char) {
+        let tiny = Tiny { layers: 1, prefix: "bert.", reranker: true, ..Tiny::bert(16, 1) };
+        tiny.write(folder);
+        let all = vocabulary("bert");
+        let weights = tiny.serialize(|name, shape, _, _| {
+            let count: usize = shape.iter().product();
+            let mut values = vec![0.0; count];
+            let ends = |end: &str| name.ends_with(end);
+            if ends("word_embeddings.weight") {
+                for (word, row) in all.iter().zip(values.chunks_exact_mut(16)) {
+                    row[usize::from(word.trim_start_matches("##") != letter.to_string())] = 4.0;
+                }
+            } else if ends("LayerNorm.weight") {
+                values.fill(1.0);
+            } else if ends("self.value.weight") || ends("attention.output.dense.weight") {
+                // Queries and keys are nothing, so that each token looks at all alike and takes in what they are.
+                (0..16).for_each(|place| values[place * 17] = 1.0);
+            } else if ends("pooler.dense.weight") || ends("classifier.weight") {
+                values[0] = 0.5;
+            }
+            values
+        });
+        fs::write(folder.join("model.safetensors"), weights).unwrap();
+    }
+
     pub fn weights(&self) -> Vec<u8> {
+        let mut state = self.seed;
+        let mut random = || {
+            // The sum of four even numbers is near enough to a normal one.
+            (0..4)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+                })
+                .sum::<f32>()
+        };
+        self.serialize(|_, shape, middle, spread| std::iter::repeat_with(|| middle + spread * random()).take(shape.iter().product()).collect())
+    }
+
+    /// The file of all tensors, whose values are made from name, shape, and the mean and spread that random ones have.
+    fn serialize(&self, mut make: impl FnMut(&str, &[usize], f32, f32) -> Vec<f32>) -> Vec<u8> {
         let mut tensors: Vec<(String, Vec<usize>, f32, f32)> = Vec::new();
         let (width, inner) = (self.width, self.intermediate());
         let mut add = |name: String, shape: &[usize], middle: f32, spread: f32| tensors.push((format!("{}{name}", self.prefix), shape.to_vec(), middle, spread));
         let kinds = 2;
-        add("embeddings.word_embeddings.weight".into(), &[vocabulary(self.kind).len(), width], 0.0, 1.0);
+        add("embeddings.word_embeddings.weight".into(), &[self.words(), width], 0.0, 1.0);
         add("embeddings.position_embeddings.weight".into(), &[Self::POSITIONS, width], 0.0, 0.1);
         add("embeddings.token_type_embeddings.weight".into(), &[kinds, width], 0.0, 0.1);
         let norm = |name: String, tensors: &mut dyn FnMut(String, &[usize], f32, f32)| {
@@ -87,21 +141,19 @@ impl Tiny {
             norm(part("attention.output.LayerNorm"), &mut add);
             norm(part("output.LayerNorm"), &mut add);
         }
-        let mut state = self.seed;
-        let mut random = || {
-            // The sum of four even numbers is near enough to a normal one.
-            (0..4)
-                .map(|_| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-                })
-                .sum::<f32>()
-        };
+        if self.reranker {
+            let (dense, out) = if self.kind == "bert" { (format!("{}pooler.dense", self.prefix), "classifier") } else { ("classifier.dense".to_owned(), "classifier.out_proj") };
+            tensors.extend([(format!("{dense}.weight"), vec![width, width], 0.0, 0.4), (format!("{dense}.bias"), vec![width], 0.0, 0.1)]);
+            tensors.extend([(format!("{out}.weight"), vec![1, width], 0.0, 1.0), (format!("{out}.bias"), vec![1], 0.0, 0.1)]);
+        }
         let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
             .into_iter()
             .map(|(name, shape, middle, spread)| {
-                let count = shape.iter().product();
-                let values: Vec<f32> = std::iter::repeat_with(|| middle + spread * random()).take(count).collect();
+                let mut values = make(&name, &shape, middle, spread);
+                if self.reranker && name.ends_with("word_embeddings.weight") {
+                    // The product keeps these in 16 bits; with values that fit, its scores are the reference's.
+                    values.iter_mut().for_each(|value| *value = half::f16::from_f32(*value).to_f32());
+                }
                 let bytes = values.iter().flat_map(|value| if self.half { half::f16::from_f32(*value).to_le_bytes().to_vec() } else { value.to_le_bytes().to_vec() }).collect();
                 (name, shape, bytes)
             })

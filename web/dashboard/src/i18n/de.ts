@@ -293,6 +293,7 @@ export const de: Dictionary = {
   "search.notFound": "nicht gefunden",
   "search.nothing": "Hier passt nichts dazu.",
   "search.placeholder": "Wie setze ich mein Passwort zurück?",
+  "search.rerank": "Neu eingeordnet",
   "search.score": "Wertung",
   "search.submit": "Suchen",
   "search.toDocument": "Dokument öffnen",

@@ -293,6 +293,7 @@ export const en = {
   "search.notFound": "not found",
   "search.nothing": "Nothing here matches this.",
   "search.placeholder": "How do I reset my password?",
+  "search.rerank": "Reranked",
   "search.score": "Score",
   "search.submit": "Search",
   "search.toDocument": "Open document",

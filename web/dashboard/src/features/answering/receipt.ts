@@ -14,6 +14,8 @@ export interface ReceiptPassage {
   score: number;
   keywordRank: number | null;
   vectorRank: number | null;
+  /** Where a reranker placed it, if there is one. */
+  rerank: { rank: number; score: number } | null;
 }
 
 export interface ReceiptTool {

@@ -5,6 +5,8 @@
 //! where there is some (`ILLUMICHAT_TEST_DATA`, else `../shared/data`). On a machine that does other work too, the column per CPU second is the one
 //! to compare.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -362,7 +362,9 @@ fn draft(connection: &Connection, workspace_id: &str, cluster: &QuestionCluster)
 
 /// The questions' vectors, kept for a while in memory, so that a page that is opened again need not wait.
 async fn vectors_of(embedder: &Embedder, asked: &[Answered]) -> Result<Vec<Vec<f32>>> {
-    static KNOWN: OnceLock<moka::sync::Cache<(String, String), Arc<Vec<f32>>>> = OnceLock::new();
+    /// By the model's id and the text's hash.
+    type Known = moka::sync::Cache<(String, String), Arc<Vec<f32>>>;
+    static KNOWN: OnceLock<Known> = OnceLock::new();
     let known = KNOWN.get_or_init(|| moka::sync::Cache::builder().max_capacity(10_000).time_to_idle(Duration::from_secs(6 * 3600)).build());
     let key = |text: &str| (embedder.info().id.clone(), crate::secrets::sha256_hex(text));
     let mut missing: Vec<String> = asked.iter().map(|answer| answer.question.clone()).filter(|text| !known.contains_key(&key(text))).collect();

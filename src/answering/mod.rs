@@ -1,7 +1,11 @@
 //! One question in, one stream of answer events out.
 //!
-//! 1. Resolve the question against the conversation. 2. Retrieve from the connected projects. 3. Decide whether they
-//! answer it. 4. Generate. 5. Align the answer's sentences with the passages, in code. 6. Store it with its receipt.
+//! 1. Resolve the question against the conversation.
+//! 2. Retrieve from the connected projects.
+//! 3. Decide whether they answer it.
+//! 4. Generate.
+//! 5. Align the answer's sentences with the passages, in code.
+//! 6. Store it with its receipt.
 //!
 //! An answer runs on a task of its own and writes its events to a log (`log`); whoever listens reads from there, so that
 //! a client may leave and come back while the model goes on.

@@ -64,7 +64,7 @@ fn stem(word: &str) -> String {
         if let Some(head) = word.strip_suffix(ending)
             && head.chars().count() >= 3
         {
-            return head.trim_end_matches(|c| c == 'i' || c == 'y').to_owned();
+            return head.trim_end_matches(['i', 'y']).to_owned();
         }
     }
     word.trim_end_matches('y').to_owned()

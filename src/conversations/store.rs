@@ -244,6 +244,7 @@ fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
 
 /// Adds a message, at `now` or a millisecond after the last one, whichever is later. What it then is: without an event, and
 /// without attachments, which are taken later.
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub fn append_message(tx: &Tx<'_>, workspace_id: &str, conversation_id: &str, id: &str, role: MessageRole, content: &str, author: Option<&str>, status: MessageStatus, now: Timestamp) -> Result<Message> {
     let (number, at): (i64, Timestamp) = tx
         .prepare_cached(

@@ -61,7 +61,7 @@ mod x86 {
             let columns = bias.len();
             let inner = weight.len() / columns;
             let simd = V4::try_new().filter(|_| is_supported())?;
-            if columns % WIDTH != 0 || inner % (2 * LANES) != 0 {
+            if !columns.is_multiple_of(WIDTH) || !inner.is_multiple_of(2 * LANES) {
                 return None;
             }
             let depth = inner / 2;
@@ -74,7 +74,7 @@ mod x86 {
                     place[register][lane] = half(*low) | half(*high) << 16;
                 }
             }
-            let bias = bias.as_chunks::<LANES>().0.as_chunks::<REGISTERS>().0.iter().map(|bias| bias.map(|lanes| cast(lanes))).collect();
+            let bias = bias.as_chunks::<LANES>().0.as_chunks::<REGISTERS>().0.iter().map(|bias| bias.map(cast)).collect();
             Some(Right { simd, panels, bias, depth, columns })
         }
 
@@ -146,10 +146,11 @@ mod x86 {
     ) {
         let depth = panel.len();
         let rows = &rows[row * depth..][..R * depth];
-        let bias: [__m512; REGISTERS] = right.bias[number].map(|lanes| cast(lanes));
+        let bias: [__m512; REGISTERS] = right.bias[number].map(cast);
         // Indices alone, no slices of `sums`: only then it is kept in registers.
         let mut sums = [bias; R];
         for (i, registers) in panel.iter().enumerate() {
+            #[expect(clippy::needless_range_loop, reason = "see above")]
             for r in 0..R {
                 #[expect(unsafe_code, reason = "i < depth and r < R, so this is in bounds; eight checks a step would cost a third of the speed")]
                 let pair = unsafe { *rows.get_unchecked(r * depth + i) };

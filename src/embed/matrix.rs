@@ -177,6 +177,7 @@ impl<const V: usize> Multiply<'_, V> {
             }
         }
         let filled = width.min(self.right.columns - column);
+        #[expect(clippy::needless_range_loop, reason = "with indices alone `sums` is kept in registers")]
         for r in 0..R {
             let out = &mut self.out[(row + r) * self.stride + column..][..filled];
             for v in 0..V {

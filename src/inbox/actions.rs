@@ -157,6 +157,7 @@ pub fn change(app: &App, tx: &Tx<'_>, who: &Caller, id: &str, change: Change, no
 
 /// What an agent writes: to the customer, by the conversation's own channel, or to colleagues. Whoever replies where the
 /// assistant had the conversation has taken it over.
+#[expect(clippy::too_many_arguments, reason = "the parts of a reply")]
 pub fn reply(app: &App, tx: &Tx<'_>, who: &Caller, id: &str, content: &str, attachments: &[String], is_note: bool, now: Timestamp) -> Result<Message> {
     let before = get(tx, who, id)?;
     let author = name_of(tx, &who.user_id)?;

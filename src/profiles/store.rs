@@ -60,7 +60,7 @@ pub fn export(connection: &Connection, workspace_id: &str, contact_id: &str) -> 
 /// Rows as objects: times as the API shows them, JSON as JSON; secrets and inner numbers are left out.
 fn rows(connection: &Connection, sql: &str, workspace_id: &str, contact_id: &str) -> Result<Value> {
     let mut statement = connection.prepare(sql)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut all = Vec::new();
     let mut found = statement.query((workspace_id, contact_id))?;
     while let Some(row) = found.next()? {

@@ -209,6 +209,7 @@ pub fn set_status(tx: &Tx<'_>, id: &str, status: &str, code: Option<i64>, error:
 const RANK: &str = "case {} when 'retrying' then 0 when 'queued' then 0 when 'accepted' then 0 when 'scheduled' then 0 when 'sending' then 1 when 'sent' then 2 else 3 end";
 
 /// What became of a message, by our id or Twilio's. Nothing goes back.
+#[expect(clippy::too_many_arguments, reason = "what Twilio's report has")]
 pub fn report(tx: &Tx<'_>, assistant_id: &str, id: Option<&str>, sid: &str, status: &str, code: Option<i64>, error: Option<&str>, now: Timestamp) -> Result<bool> {
     let (old, new) = (RANK.replace("{}", "status"), RANK.replace("{}", "?4"));
     Ok(tx

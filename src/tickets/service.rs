@@ -142,6 +142,7 @@ fn save(app: &App, tx: &Tx<'_>, workspace_id: &str, before: &Ticket, mut ticket:
 
 /// Says something on a ticket. What is not internal goes to the customer: on the conversation that the ticket is of, and by
 /// mail where there is none that they see.
+#[expect(clippy::too_many_arguments, reason = "the parts of a comment")]
 pub fn comment(app: &App, tx: &Tx<'_>, workspace_id: &str, id: &str, body: &str, internal: bool, actor: &Actor, now: Timestamp) -> Result<TicketComment> {
     let body = body.trim();
     if body.is_empty() || body.chars().count() > 50_000 {

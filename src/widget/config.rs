@@ -96,7 +96,7 @@ impl WidgetConfig {
 
     /// Changes with whatever the widget is told.
     pub fn etag(&self) -> String {
-        format!("\"{}\"", &sha256_hex(&self.to_json_string())[..32])
+        format!("\"{}\"", &sha256_hex(self.to_json_string())[..32])
     }
 }
 

@@ -97,11 +97,7 @@ async fn over_a_thousand_cuts_nothing_is_missed_and_nothing_told_twice() {
     let mut cuts = 0;
     // Every connection is cut after a few pieces, wherever that is.
     while cuts < 1_000 || !writer.is_finished() || seen.last().is_none_or(|tag| tag != "n400") {
-        let place = match &last {
-            Some(last) => Some(last.clone()),
-            // Until something with an id has come, the client begins where it did.
-            None => None,
-        };
+        let place = last.clone();
         if place.is_none() {
             while first.told.iter().all(|(id, _)| id.is_none()) {
                 first.read(Duration::from_secs(5)).await;

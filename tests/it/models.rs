@@ -448,7 +448,7 @@ async fn the_old_vectors_serve_until_the_new_ones_are_whole() {
 
     // The model that made the vectors is gone altogether, and another one is chosen: it serves at once, and fills up.
     let folder = app.stop().await;
-    fs::rename(&aside, &weights_of(&folder)).unwrap();
+    fs::rename(&aside, weights_of(&folder)).unwrap();
     let app = TestApp::in_folder(folder, Clock::system(), |config| config.embed.model = Some("tiny".into())).await;
     app.drain_now().await;
     let folder = app.stop().await;

@@ -28,7 +28,7 @@ const THEIRS: &str = "+491701234567";
 /// Twilio, with our number, that takes every message.
 async fn twilio() -> Receiver {
     let twilio = Receiver::start().await;
-    twilio.answers(|number, hit| take(number, hit));
+    twilio.answers(take);
     twilio
 }
 

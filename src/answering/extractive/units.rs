@@ -116,7 +116,7 @@ fn kind_of(sentence: &str) -> Kind {
     }
     let first = sentence.trim_start_matches(['"', '“', '\'', '‘', '(', '[', '*', '_', '`', '«', '¿', '¡']).chars().next();
     let begins = first.is_some_and(|c| !c.is_lowercase() && c.is_alphanumeric()) || begins_with_a_name(sentence);
-    let balanced = sentence.matches('"').count() % 2 == 0
+    let balanced = sentence.matches('"').count().is_multiple_of(2)
         && sentence.matches('“').count() == sentence.matches('”').count()
         && sentence.matches('(').count() == sentence.matches(')').count();
     if begins && balanced && bare.ends_with(['.', '!', '…', '。', '！', '।']) { Kind::Sentence } else { Kind::Fragment }
@@ -179,7 +179,7 @@ fn paragraphs(text: &str) -> Vec<String> {
         }
         let fence = is_fence(line);
         match paragraphs.last_mut() {
-            Some(last) if open && !(fence && !fenced) => {
+            Some(last) if open && (fenced || !fence) => {
                 last.push('\n');
                 last.push_str(line.trim_end());
             }

@@ -286,11 +286,9 @@ impl<'a> Page<'a> {
     /// Closes an element that the start of its next sibling ends. It is looked for only as far as `until`, and not far.
     fn close_implied(&mut self, name: &str, until: &[&str]) {
         let near = self.stack.iter().rev().take(16);
-        let mut depth = 0;
-        for open in near {
-            depth += 1;
+        for (above, open) in near.enumerate() {
             if open.name == name {
-                for _ in 0..depth {
+                for _ in 0..=above {
                     self.pop();
                 }
                 return;
@@ -393,11 +391,10 @@ impl<'a> Looks<'a> {
                     }
                 }
                 "role" => looks.own = looks.own.or(part_of_role(value)),
-                "class" | "id" => {
-                    if !matches!(name, "html" | "body" | "main" | "article") && value.split_ascii_whitespace().any(|word| MARGIN_CLASSES.contains(&word)) {
+                "class" | "id"
+                    if !matches!(name, "html" | "body" | "main" | "article") && value.split_ascii_whitespace().any(|word| MARGIN_CLASSES.contains(&word)) => {
                         looks.own = looks.own.or(Some(Part::Margin));
                     }
-                }
                 "alt" => looks.alt = Some(value),
                 "href" => looks.href = Some(value),
                 "rel" => looks.canonical = value.eq_ignore_ascii_case("canonical"),

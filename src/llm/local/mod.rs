@@ -45,12 +45,15 @@ struct Inner {
     limits: Limits,
     most_waiting: usize,
     /// What the files say of themselves, as long as they stay as they are.
-    headers: Mutex<HashMap<String, (Stamp, Result<Header, String>)>>,
+    headers: Mutex<HashMap<String, Headed>>,
     /// When the folder had last changed as it was last read; nothing inside where there was none.
     read: Mutex<Option<Option<SystemTime>>>,
     queue: Mutex<Queue>,
     called: Condvar,
 }
+
+/// A file as it was when it was looked at, and what it said of itself.
+type Headed = (Stamp, Result<Header, String>);
 
 /// What a model is held to.
 #[derive(Debug, Clone, Copy)]

@@ -120,6 +120,7 @@ impl Tiny {
         add("embeddings.word_embeddings.weight".into(), &[self.words(), width], 0.0, 1.0);
         add("embeddings.position_embeddings.weight".into(), &[Self::POSITIONS, width], 0.0, 0.1);
         add("embeddings.token_type_embeddings.weight".into(), &[kinds, width], 0.0, 0.1);
+        #[expect(clippy::type_complexity, reason = "it is named once")]
         let norm = |name: String, tensors: &mut dyn FnMut(String, &[usize], f32, f32)| {
             tensors(format!("{name}.weight"), &[width], 1.0, 0.1);
             tensors(format!("{name}.bias"), &[width], 0.0, 0.1);

@@ -146,7 +146,8 @@ mod x86 {
     ) {
         let depth = panel.len();
         let rows = &rows[row * depth..][..R * depth];
-        let bias: [__m512; REGISTERS] = right.bias[number].map(cast);
+        #[expect(clippy::redundant_closure, reason = "a closure is compiled for the processor that this function is for")]
+        let bias: [__m512; REGISTERS] = right.bias[number].map(|lanes| cast(lanes));
         // Indices alone, no slices of `sums`: only then it is kept in registers.
         let mut sums = [bias; R];
         for (i, registers) in panel.iter().enumerate() {

@@ -27,6 +27,8 @@ pub(super) struct Told {
     pub range: Range<usize>,
     pub words: HashSet<String>,
     pub figures: HashSet<String>,
+    /// How much of its weight of words each passage has.
+    pub supports: Vec<f64>,
     /// The passage that supports it.
     pub source: Option<i64>,
 }
@@ -43,16 +45,15 @@ pub(super) fn by_words(answer: &str, passages: &[Known]) -> Vec<Told> {
         *counts.entry(word).or_default() += 1.0;
     }
     let weight = |word: &String| (1.0 + passages.len() as f64 / counts.get(word).copied().unwrap_or(1.0)).ln();
-    let best = |words: &HashSet<String>, theirs: &HashSet<String>| {
-        let all: f64 = words.iter().map(weight).sum();
-        let support = |known: &Known| words.iter().filter(|word| known.words.contains(*word)).map(weight).sum::<f64>() / all;
-        let able = passages.iter().filter(|known| theirs.is_subset(&known.figures)).map(|known| (known.index, support(known)));
-        able.fold(None, |best: Option<(i64, f64)>, next| if best.is_some_and(|best| best.1 >= next.1) { best } else { Some(next) })
-    };
     let told = |range: Range<usize>| {
         let (words, figures) = (content_words(&answer[range.clone()]), figures(&answer[range.clone()]));
-        let source = best(&words, &figures).filter(|(_, support)| words.len() >= 2 && *support >= SUPPORT).map(|(index, _)| index);
-        Told { range, words, figures, source }
+        let all: f64 = words.iter().map(weight).sum();
+        let support = |known: &Known| words.iter().filter(|word| known.words.contains(*word)).map(weight).sum::<f64>() / all;
+        let supports: Vec<f64> = passages.iter().map(support).collect();
+        let able = passages.iter().zip(&supports).filter(|(known, _)| figures.is_subset(&known.figures)).map(|(known, support)| (known.index, *support));
+        let best = able.fold(None, |best: Option<(i64, f64)>, next| if best.is_some_and(|best| best.1 >= next.1) { best } else { Some(next) });
+        let source = best.filter(|(_, support)| words.len() >= 2 && *support >= SUPPORT).map(|(index, _)| index);
+        Told { range, words, figures, supports, source }
     };
     sentences(answer).into_iter().map(told).collect()
 }
@@ -76,7 +77,6 @@ pub(super) fn citations(answer: &str, told: &[Told]) -> Vec<Citation> {
 pub(super) fn is_unsupported(answer: &str, passages: &[(i64, &str)]) -> bool {
     const CLAIM: usize = 5;
     const IN_OTHER_WORDS: f64 = 0.5;
-    const SAME_LANGUAGE: f64 = 0.2;
     let passage_words: Vec<HashSet<String>> = passages.iter().map(|(_, text)| content_words(text).into_iter().collect()).collect();
     let claims: Vec<Vec<String>> = sentences(answer)
         .into_iter()
@@ -88,11 +88,17 @@ pub(super) fn is_unsupported(answer: &str, passages: &[(i64, &str)]) -> bool {
     let is_near = |claim: &Vec<String>| {
         passage_words.iter().any(|theirs| claim.iter().filter(|word| theirs.contains(*word)).count() as f64 >= IN_OTHER_WORDS * claim.len() as f64)
     };
+    !claims.is_empty() && !claims.iter().any(is_near) && is_same_language(answer, passages)
+}
+
+/// Told by how many of its words, the small ones too, the passages have.
+pub(super) fn is_same_language(answer: &str, passages: &[(i64, &str)]) -> bool {
+    const SHARED: f64 = 0.2;
     let words = |text: &str| -> HashSet<String> { text.unicode_words().map(str::to_lowercase).collect() };
     let theirs: HashSet<String> = passages.iter().flat_map(|(_, text)| words(text)).collect();
     let all = words(answer);
     let shared = all.iter().filter(|word| theirs.contains(*word)).count();
-    !claims.is_empty() && !claims.iter().any(is_near) && shared as f64 >= SAME_LANGUAGE * all.len() as f64
+    shared as f64 >= SHARED * all.len() as f64
 }
 
 /// Adds a citation, or lengthens the last one where it has the same source and only white space lies between.

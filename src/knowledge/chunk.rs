@@ -48,6 +48,11 @@ impl Chunk {
     }
 }
 
+/// A title, and below it the headings on the way to a text.
+pub fn header(title: &str, path: &[&str]) -> String {
+    [title, &path.join(" > ")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n")
+}
+
 pub fn embedded(header: &str, text: &str) -> String {
     if header.is_empty() { text.to_owned() } else { format!("{header}\n{text}") }
 }
@@ -145,7 +150,7 @@ impl Cutter<'_> {
     fn header(&self, headings: &Arc<[String]>) -> String {
         let mut path: Vec<&str> = headings.iter().map(String::as_str).filter(|heading| !is_same(heading, self.title)).collect();
         loop {
-            let header = [self.title, &path.join(" > ")].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n");
+            let header = header(self.title, &path);
             if (self.count)(&header) <= HEADER_TOKENS {
                 return header;
             }

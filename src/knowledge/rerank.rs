@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::{
+    chunk,
     model::{Hit, Reranking, Signal},
     retrieve::FoundChunk,
     service::Question,
@@ -29,7 +30,7 @@ pub fn asked(question: &Question) -> String {
 /// A passage as the model reads it: under its title and headings, without which many say little.
 fn read(hit: &Hit) -> String {
     let path: Vec<&str> = hit.headings.iter().map(String::as_str).collect();
-    [hit.title.as_str(), &path.join(" > "), &hit.text].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("\n")
+    chunk::embedded(&chunk::header(&hit.title, &path), &hit.text)
 }
 
 /// Puts the first passages in the order of their scores, as far as these are ready within `limit`. Exact answers that stand in

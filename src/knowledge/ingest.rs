@@ -18,10 +18,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Tx,
-    embed::{
-        Embedder, ModelInfo,
-        registry::{self, State},
-    },
+    embed::{Embedder, ModelInfo},
     error::{Error, Result},
     events::{self, Kind, NewEvent},
     ids::Ids,
@@ -187,10 +184,8 @@ async fn read_in(app: &App, document: &IngestRow) -> Result<()> {
             .db
             .write(move |tx| {
                 let goes_on = store::append_chunks(tx, &Append { document: row, project, chunks: &batch.chunks[from..to], vectors: &vectors }, now)?;
-                // The models may have changed places while this was being embedded.
-                match registry::by_state(tx, State::Serving)? {
-                    Some(serving) if goes_on && vectors.iter().all(|(model, _)| *model != serving.row) => reembed::ensure(tx, &ids, &serving, now)?,
-                    _ => {}
+                if goes_on {
+                    reembed::ensure_serving(tx, &ids, vectors.iter().map(|(model, _)| *model), now)?;
                 }
                 if goes_on && to < batch.chunks.len() {
                     tell(tx, &ids, Kind::DocumentProgress, &told, now)?;

@@ -18,10 +18,7 @@ use crate::{
     app::App,
     clock::Timestamp,
     db::Tx,
-    embed::{
-        Embedder,
-        registry::{self, State},
-    },
+    embed::{Embedder, registry},
     error::{Code, Result},
     ids::Ids,
     jobs::{self, Job, NewJob},
@@ -114,11 +111,7 @@ pub async fn cut_anew(app: &App, document: IngestRow, embedders: Vec<Embedder>) 
                 by_row.extend(registry::by_id(tx, &model)?.map(|model| (model.row, of_model)));
             }
             store::replace_chunks(tx, &Append { document: document.row, project: document.project, chunks: &chunks, vectors: &by_row })?;
-            // The models may have changed places while this was being embedded.
-            match registry::by_state(tx, State::Serving)? {
-                Some(serving) if by_row.iter().all(|(model, _)| *model != serving.row) => reembed::ensure(tx, &ids, &serving, now)?,
-                _ => {}
-            }
+            reembed::ensure_serving(tx, &ids, by_row.iter().map(|(model, _)| *model), now)?;
             enqueue_calibration(tx, &ids, &document.workspace_id, document.project, now)
         })
         .await

@@ -102,6 +102,14 @@ pub fn begin(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// After something was embedded with `models` alone: has the serving one embed it too, where they have changed places meanwhile.
+pub fn ensure_serving(tx: &Tx<'_>, ids: &Ids, mut models: impl Iterator<Item = i64>, now: Timestamp) -> Result<()> {
+    match registry::by_state(tx, State::Serving)? {
+        Some(serving) if models.all(|model| model != serving.row) => ensure(tx, ids, &serving, now),
+        _ => Ok(()),
+    }
+}
+
 /// Enqueues the embedding of what is missing, where something is, or where only the change itself is.
 pub fn ensure(tx: &Tx<'_>, ids: &Ids, model: &Registered, now: Timestamp) -> Result<()> {
     let is_whole = store::without_vector(tx, &VectorSet::of(model), 0, 1)?.is_empty();

@@ -164,12 +164,12 @@ async fn model(app: &App) -> Check {
 async fn reranker(app: &App) -> Check {
     let library = Library::new(app.config.models_dir());
     let names = library.rerankers().unwrap_or_default();
-    let name = match (app.config.rerank.model.as_str(), names.as_slice()) {
-        (Rerank::OFF, _) => return check("reranker", None, "switched off"),
-        (Rerank::AUTO, []) => return check("reranker", None, "none in the models folder"),
-        (Rerank::AUTO, [only]) => only.clone(),
-        (Rerank::AUTO, _) => return check("reranker", None, format!("none is used, as there are {}: name one of {} in `rerank.model`", names.len(), names.join(", "))),
-        (name, _) => name.to_owned(),
+    let Some(name) = app.config.rerank.choose(&names).map(str::to_owned) else {
+        return match names.len() {
+            _ if app.config.rerank.model == Rerank::OFF => check("reranker", None, "switched off"),
+            0 => check("reranker", None, "none in the models folder"),
+            several => check("reranker", None, format!("none is used, as there are {several}: name one of {} in `rerank.model`", names.join(", "))),
+        };
     };
     let (tried, with) = (name.clone(), library.clone());
     let problem = match tokio::task::spawn_blocking(move || with.verify(&tried)).await {

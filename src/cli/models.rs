@@ -167,10 +167,7 @@ fn list(common: &Common, config: &Config) -> Result<()> {
     let wanted = config.embed.model.clone().unwrap_or_else(|| models[0].name.clone());
     let vectors = vectors(config)?;
     let rerankers = library.rerankers()?;
-    let reranker = match (config.rerank.model.as_str(), rerankers.as_slice()) {
-        (Rerank::AUTO, [only]) => Some(only.as_str()),
-        _ => config.rerank.named(),
-    };
+    let reranker = config.rerank.choose(&rerankers);
     for model in &mut models {
         model.chosen = if model.kind == Kind::Reranker { Some(model.name.as_str()) == reranker } else { model.name == wanted };
         model.vectors = vectors.iter().find(|of| of.model == model.id).cloned();

@@ -185,6 +185,14 @@ impl Rerank {
     pub const AUTO: &str = "auto";
     pub const OFF: &str = "off";
 
+    /// The one that is used of those that there are.
+    pub fn choose<'a>(&'a self, there: &'a [String]) -> Option<&'a str> {
+        match (self.model.as_str(), there) {
+            (Rerank::AUTO, [only]) => Some(only),
+            _ => self.named(),
+        }
+    }
+
     /// The model, where the settings name one.
     pub fn named(&self) -> Option<&str> {
         Some(self.model.as_str()).filter(|name| ![Rerank::AUTO, Rerank::OFF].contains(name))

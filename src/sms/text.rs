@@ -65,10 +65,7 @@ pub fn plain(markdown: &str) -> String {
                 }
                 _ => text.push_str("- "),
             },
-            Event::End(TagEnd::Item)
-                if !text.ends_with('\n') => {
-                    text.push('\n');
-                }
+            Event::End(TagEnd::Item) if !text.ends_with('\n') => text.push('\n'),
             Event::End(TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::CodeBlock | TagEnd::BlockQuote(_) | TagEnd::Table) => {
                 let end = if lists.is_empty() { "\n\n" } else { "\n" };
                 text.push_str(end);

@@ -120,11 +120,11 @@ fn the_folder_says_how_it_is_to_be_read() {
     assert!(embedder.count_tokens("passage: ") > 4);
 }
 
-fn add(data: &Path, name: &str, folder: &Path) -> std::process::Output {
+pub(super) fn add(data: &Path, name: &str, folder: &Path) -> std::process::Output {
     run(data, &["models", "add", name, "--from", folder.to_str().unwrap()], "")
 }
 
-fn json_of(data: &Path, arguments: &[&str]) -> Value {
+pub(super) fn json_of(data: &Path, arguments: &[&str]) -> Value {
     let output = run(data, arguments, "");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

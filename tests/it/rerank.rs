@@ -17,6 +17,7 @@ use super::{
     assistants::create_assistant,
     chat::question,
     crash::{failure, run},
+    models::{add, json_of},
     projects::create_project,
 };
 use crate::support::{Client, TestApp, tiny_model::Tiny};
@@ -113,16 +114,6 @@ async fn every_shape_has_the_scores_of_the_reference() {
         let long = reranker.scores(&"why ".repeat(500), vec!["so ".repeat(500), "so ".repeat(1000)], LONG).await.unwrap();
         assert_eq!(long[0], long[1], "{name}");
     }
-}
-
-fn add(data: &Path, name: &str, folder: &Path) -> std::process::Output {
-    run(data, &["models", "add", name, "--from", folder.to_str().unwrap()], "")
-}
-
-fn json_of(data: &Path, arguments: &[&str]) -> Value {
-    let output = run(data, arguments, "");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn settings(folder: &Path, text: &str) -> String {

@@ -392,9 +392,10 @@ impl<'a> Looks<'a> {
                 }
                 "role" => looks.own = looks.own.or(part_of_role(value)),
                 "class" | "id"
-                    if !matches!(name, "html" | "body" | "main" | "article") && value.split_ascii_whitespace().any(|word| MARGIN_CLASSES.contains(&word)) => {
-                        looks.own = looks.own.or(Some(Part::Margin));
-                    }
+                    if !matches!(name, "html" | "body" | "main" | "article") && value.split_ascii_whitespace().any(|word| MARGIN_CLASSES.contains(&word)) =>
+                {
+                    looks.own = looks.own.or(Some(Part::Margin));
+                }
                 "alt" => looks.alt = Some(value),
                 "href" => looks.href = Some(value),
                 "rel" => looks.canonical = value.eq_ignore_ascii_case("canonical"),
